@@ -1,0 +1,266 @@
+//! What can go wrong, in words that name the operation, what it got and what it expected.
+
+/// A mistake in a call: shapes that do not fit, an axis or an index that is not there, a missing gradient.
+///
+/// Every method that can fail comes twice: `reshape` panics with this error's message at the caller's line,
+/// as `ndarray`'s own methods do, and `try_reshape` returns it.
+///
+/// ```
+/// use autodiff_core::{Error, native::Value};
+/// let x = Value::new(ndarray::array![1.0, 2.0, 3.0]);
+/// let error = x.try_reshape([2, 2]).unwrap_err();
+/// assert!(matches!(error, Error::Reshape { .. }));
+/// assert_eq!(error.to_string(), "reshape: 3 elements of shape [3] do not fit shape [2, 2], which holds 4");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two shapes that do not broadcast together.
+    #[error(
+        "{op}: shapes {left:?} and {right:?} do not broadcast together; expected, from the last axis on, equal lengths or 1"
+    )]
+    Broadcast {
+        /// The operation.
+        op: &'static str,
+        /// Shape of the first operand.
+        left: Vec<usize>,
+        /// Shape of the second operand.
+        right: Vec<usize>,
+    },
+    /// A shape that cannot be broadcast to the one asked for.
+    #[error(
+        "{op}: shape {from:?} does not broadcast to {to:?}; expected, from the last axis on, equal lengths or 1"
+    )]
+    BroadcastTo {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        from: Vec<usize>,
+        /// The shape asked for.
+        to: Vec<usize>,
+    },
+    /// A shape other than the only one that will do.
+    #[error("{op}: got shape {got:?}, expected {expected:?}")]
+    Shape {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        got: Vec<usize>,
+        /// The shape it had to be.
+        expected: Vec<usize>,
+    },
+    /// Operands of a matrix product whose inner lengths differ.
+    #[error(
+        "matmul: shapes {left:?} and {right:?}: the inner lengths {inner_left} and {inner_right} differ; expected (..., m, k) @ (..., k, n)"
+    )]
+    Matmul {
+        /// Shape of the first operand.
+        left: Vec<usize>,
+        /// Shape of the second operand.
+        right: Vec<usize>,
+        /// Last axis of the first operand.
+        inner_left: usize,
+        /// Second-last axis of the second operand.
+        inner_right: usize,
+    },
+    /// Too few axes for the operation.
+    #[error("{op}: got shape {shape:?} with {} axes, expected at least {expected}", shape.len())]
+    Rank {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+        /// The least number of axes.
+        expected: usize,
+    },
+    /// An axis that the array does not have.
+    #[error("{op}: axis {axis} is out of range for shape {shape:?}; expected {}", axis_range(shape.len()))]
+    Axis {
+        /// The operation.
+        op: &'static str,
+        /// The axis asked for.
+        axis: isize,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// The same axis twice.
+    #[error("{op}: axis {axis} is repeated in {axes:?}; expected each axis at most once")]
+    RepeatedAxis {
+        /// The operation.
+        op: &'static str,
+        /// The repeated axis, counted from the front.
+        axis: usize,
+        /// The axes asked for.
+        axes: Vec<isize>,
+    },
+    /// A permutation that leaves axes out.
+    #[error("permute: axes {axes:?} for shape {shape:?}; expected each of its {} axes exactly once", shape.len())]
+    Permutation {
+        /// The axes asked for.
+        axes: Vec<isize>,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// A reshape that would change the number of elements.
+    #[error("{op}: {} elements of shape {from:?} do not fit shape {to:?}{}", count(from), holds(to))]
+    Reshape {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        from: Vec<usize>,
+        /// The shape asked for; -1 stands for an inferred length.
+        to: Vec<isize>,
+    },
+    /// A shape with more elements than memory can address.
+    #[error("{op}: shape {shape:?} has more elements than memory can address")]
+    TooLarge {
+        /// The operation.
+        op: &'static str,
+        /// The shape asked for.
+        shape: Vec<usize>,
+    },
+    /// An axis that is not of length one.
+    #[error("squeeze: axis {axis} of shape {shape:?} has length {}, expected 1", shape[*axis])]
+    Squeeze {
+        /// The axis, counted from the front.
+        axis: usize,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// An index beyond the end of an axis.
+    #[error("{op}: index {index} at position {position} is out of range for axis {axis} of shape {shape:?}, which has length {}", shape[*axis])]
+    Index {
+        /// The operation.
+        op: &'static str,
+        /// The index asked for.
+        index: usize,
+        /// Where it stands in the list of indices.
+        position: usize,
+        /// The axis.
+        axis: usize,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// A class label beyond the number of classes.
+    #[error("{op}: label {label} at position {position} is out of range; expected 0 to {} for logits of {classes} classes", classes.saturating_sub(1))]
+    Label {
+        /// The operation.
+        op: &'static str,
+        /// The label.
+        label: usize,
+        /// Where it stands in the list of labels.
+        position: usize,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// More or fewer items than there must be.
+    #[error("{op}: got {got} {what}, expected {expected}")]
+    Count {
+        /// The operation.
+        op: &'static str,
+        /// What is counted.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+        /// How many there must be.
+        expected: usize,
+    },
+    /// A slice that does not fit the array.
+    #[error("slice: {problem}, for shape {shape:?}")]
+    Slice {
+        /// What does not fit.
+        problem: String,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// A reduction that has no value for an empty axis.
+    #[error("{op}: shape {shape:?} is empty along the reduced axes {axes:?}, where {op} has no value")]
+    Empty {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+        /// The reduced axes.
+        axes: Vec<usize>,
+    },
+    /// `item()` of an array with other than one element.
+    #[error("item: shape {shape:?} has {} elements, expected exactly one", count(shape))]
+    Item {
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// An operation that needs a recorded computation, on a value without one.
+    #[error(
+        "{op}: the value of shape {shape:?} does not depend on any leaf; make inputs with Value::new, not Value::constant, and compute outside no_grad and without detach"
+    )]
+    NotTracked {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// The gradient of an intermediate value that was not kept.
+    #[error(
+        "grad: the gradient of this intermediate value (op \"{op}\", shape {shape:?}) is not kept; call retain_grad() on it before backward()"
+    )]
+    NotRetained {
+        /// The operation that made the value.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// Analytic and numeric derivatives that differ.
+    #[error("{0}")]
+    Gradient(String),
+}
+
+fn axis_range(ndim: usize) -> String {
+    match ndim {
+        0 => "no axis, since it has none".to_string(),
+        n => format!("-{n} to {}", n - 1),
+    }
+}
+
+fn count(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+fn holds(to: &[isize]) -> String {
+    let unknown = to.iter().filter(|&&n| n < 0).count();
+    let known = to.iter().filter(|&&n| n >= 0).try_fold(1usize, |p, &n| p.checked_mul(n as usize));
+    match (unknown, known) {
+        (0, Some(n)) => format!(", which holds {n}"),
+        (1, Some(n)) if to.contains(&-1) => format!(", which holds a multiple of {n}"),
+        (_, None) => ", which is larger than memory".to_string(),
+        _ => "; expected lengths of at least 0, and at most one -1".to_string(),
+    }
+}
+
+/// The value, or a panic with the error's message at the line of the caller's caller.
+#[track_caller]
+pub(crate) fn or_panic<V>(result: Result<V, Error>) -> V {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Writes a method that returns a `Result` together with its panicking form.
+///
+/// `fn name, try_name(&self, ...) -> V { body }`: the body returns `Result<V, Error>`.
+macro_rules! twins {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident, $try_name:ident(&$self:ident $(, $arg:ident: $ty:ty)*) -> $out:ty $body:block
+    )*) => { $(
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name(&$self $(, $arg: $ty)*) -> $out {
+            $crate::error::or_panic($self.$try_name($($arg),*))
+        }
+
+        #[doc = concat!("Like [`", stringify!($name), "`](Self::", stringify!($name), "), but returns an error instead of panicking.")]
+        pub fn $try_name(&$self $(, $arg: $ty)*) -> Result<$out, Error> $body
+    )* };
+}
+pub(crate) use twins;

@@ -1,0 +1,300 @@
+//! The recorded computation: nodes, recording, the reverse and the forward sweep, and a drop without recursion.
+
+use crate::backend::Backend;
+use crate::rules::{Listed, Needs, Rule};
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use crate::value::Value;
+use smallvec::SmallVec;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// A value that was given, or an operation that made one.
+pub(crate) struct Node<T: Scalar, B: Backend<T>> {
+    /// Inputs have smaller numbers than what is made from them.
+    id: u64,
+    pub shape: Box<[usize]>,
+    source: Source<T, B>,
+    meta: OnceLock<Box<Mutex<Meta<T>>>>,
+}
+
+enum Source<T: Scalar, B: Backend<T>> {
+    /// An input to differentiate with respect to.
+    Leaf,
+    /// An input with a label and nothing to differentiate.
+    Constant,
+    Operation {
+        rule: Box<dyn Rule<T, B>>,
+        inputs: SmallVec<[Edge<T, B>; 2]>,
+        /// The output, where the derivative reads it. Data only: a handle would be a reference cycle.
+        output: Option<Tensor<T>>,
+    },
+}
+
+struct Edge<T: Scalar, B: Backend<T>> {
+    /// Where the cotangent goes; `None` for a constant.
+    node: Option<Arc<Node<T, B>>>,
+    /// The input, where a derivative reads it.
+    value: Option<Tensor<T>>,
+}
+
+/// What few nodes have.
+pub(crate) struct Meta<T> {
+    pub label: Option<Arc<str>>,
+    pub grad: Option<Tensor<T>>,
+    pub retain: bool,
+}
+
+impl<T: Scalar, B: Backend<T>> Node<T, B> {
+    fn new(shape: &[usize], source: Source<T, B>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Node { id, shape: shape.into(), source, meta: OnceLock::new() })
+    }
+
+    pub fn leaf(shape: &[usize]) -> Arc<Self> {
+        Self::new(shape, Source::Leaf)
+    }
+
+    pub fn constant(shape: &[usize]) -> Arc<Self> {
+        Self::new(shape, Source::Constant)
+    }
+
+    pub fn is_leaf(&self) -> bool {
+        matches!(self.source, Source::Leaf)
+    }
+
+    pub fn is_constant(&self) -> bool {
+        matches!(self.source, Source::Constant)
+    }
+
+    pub fn op(&self) -> &'static str {
+        match &self.source {
+            Source::Leaf => "leaf",
+            Source::Constant => "constant",
+            Source::Operation { rule, .. } => rule.name(),
+        }
+    }
+
+    /// Label, gradient, and whether an intermediate keeps it; made at first use.
+    pub fn meta(&self) -> MutexGuard<'_, Meta<T>> {
+        let meta =
+            self.meta.get_or_init(|| Box::new(Mutex::new(Meta { label: None, grad: None, retain: false })));
+        // Nothing that can panic runs under this lock but arithmetic on checked shapes: what it guards is whole.
+        meta.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, where it was ever used.
+    pub fn existing_meta(&self) -> Option<MutexGuard<'_, Meta<T>>> {
+        self.meta.get().map(|meta| meta.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keeps_grad(&self) -> bool {
+        self.is_leaf() || self.existing_meta().is_some_and(|meta| meta.retain)
+    }
+
+    /// The operands of the operation that can be moved out of a node about to be dropped.
+    fn take_inputs(&mut self) -> impl Iterator<Item = Arc<Node<T, B>>> + use<'_, T, B> {
+        let inputs = match &mut self.source {
+            Source::Operation { inputs, .. } => inputs.as_mut_slice(),
+            _ => &mut [],
+        };
+        inputs.iter_mut().filter_map(|edge| edge.node.take())
+    }
+}
+
+/// Dropping a chain of a million nodes must not recurse a million deep.
+impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
+    fn drop(&mut self) {
+        let mut orphans: SmallVec<[Arc<Node<T, B>>; 4]> = self.take_inputs().collect();
+        while let Some(node) = orphans.pop() {
+            if let Some(mut node) = Arc::into_inner(node) {
+                orphans.extend(node.take_inputs());
+            }
+        }
+    }
+}
+
+/// What a rule's derivative reads: the inputs and the output of one application of it.
+pub(crate) struct Primal<'a, T: Scalar, B: Backend<T>> {
+    node: &'a Arc<Node<T, B>>,
+    inputs: &'a [Edge<T, B>],
+    output: &'a Option<Tensor<T>>,
+    /// Whether the derivative is to be differentiated again.
+    attached: bool,
+}
+
+impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
+    fn value(&self, data: &Option<Tensor<T>>, node: Option<&Arc<Node<T, B>>>) -> Value<T, B> {
+        let data = data
+            .clone()
+            .unwrap_or_else(|| panic!("{}: a derivative reads what it does not keep", self.node.op()));
+        Value::from_parts(data, node.filter(|_| self.attached).cloned())
+    }
+
+    /// Input `i`.
+    pub fn x(&self, i: usize) -> Value<T, B> {
+        self.value(&self.inputs[i].value, self.inputs[i].node.as_ref())
+    }
+
+    /// The output.
+    pub fn y(&self) -> Value<T, B> {
+        self.value(self.output, Some(self.node))
+    }
+
+    /// The shape of input `i`, which is not a constant.
+    pub fn shape(&self, i: usize) -> &[usize] {
+        &self.inputs[i].node.as_ref().expect("a tracked input").shape
+    }
+}
+
+thread_local! {
+    static RECORDING: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Runs `f` without recording: what it computes is constant, and keeps no inputs alive.
+///
+/// ```
+/// use autodiff_core::{native::Value, no_grad};
+/// let w = Value::new(2.0);
+/// let updated = no_grad(|| &w - 0.1 * &w);
+/// assert_eq!(updated.op(), "constant");
+/// ```
+pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            RECORDING.set(self.0);
+        }
+    }
+    let _restore = Restore(RECORDING.replace(false));
+    f()
+}
+
+/// Applies a rule, and records that it was where an input is to be differentiated with respect to.
+pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
+    rule: R,
+    inputs: &[&Value<T, B>],
+) -> Value<T, B> {
+    let operands: SmallVec<[&Tensor<T>; 3]> = inputs.iter().map(|x| x.tensor()).collect();
+    let data = rule.eval(&operands);
+    if !RECORDING.get() || inputs.iter().all(|x| x.tracked().is_none()) {
+        return Value::from_parts(data, None);
+    }
+    let needs = (0..inputs.len())
+        .filter(|&i| inputs[i].tracked().is_some())
+        .fold(Needs::NOTHING, |needs, i| needs.and(rule.needs(i)));
+    let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
+    let edge = |(i, x): (usize, &&Value<T, B>)| Edge {
+        node: x.tracked().cloned(),
+        value: kept(i).then(|| x.tensor().clone()),
+    };
+    let inputs = inputs.iter().enumerate().map(edge).collect();
+    let output = needs.output.then(|| data.clone());
+    let node = Node::new(data.shape(), Source::Operation { rule: Box::new(rule), inputs, output });
+    Value::from_parts(data, Some(node))
+}
+
+/// Carries cotangents from `root` back to what it was made from, and gives each node's to `visit`.
+///
+/// Nodes go by falling number, so that each has all of its cotangent when its turn comes; those numbered below
+/// `oldest` are left out. The cotangents of this sweep live in it alone. With `attached`, they can be
+/// differentiated again.
+pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
+    root: &'a Arc<Node<T, B>>,
+    seed: Value<T, B>,
+    oldest: u64,
+    attached: bool,
+    mut visit: impl FnMut(&'a Node<T, B>, Value<T, B>),
+) {
+    let mut pending: BTreeMap<u64, (&'a Arc<Node<T, B>>, Value<T, B>)> = BTreeMap::new();
+    pending.insert(root.id, (root, seed));
+    while let Some((_, (node, cotangent))) = pending.pop_last() {
+        if let Source::Operation { rule, inputs, output } = &node.source {
+            let at = Primal { node, inputs, output, attached };
+            for (i, edge) in inputs.iter().enumerate() {
+                let Some(input) = edge.node.as_ref().filter(|n| n.id >= oldest) else { continue };
+                let Some(part) = rule.vjp(&at, &cotangent, i) else { continue };
+                // The one place where broadcasting is undone.
+                let part = part.sum_to(&input.shape);
+                let sum = match pending.remove(&input.id) {
+                    None => part,
+                    Some((_, sum)) => sum.accumulate(part),
+                };
+                pending.insert(input.id, (input, sum));
+            }
+        }
+        visit(node, cotangent);
+    }
+}
+
+/// Adds the gradients of `root` to those of the leaves, and of the intermediates that keep theirs.
+pub(crate) fn backward<T: Scalar, B: Backend<T>>(root: &Arc<Node<T, B>>, seed: Value<T, B>) {
+    let mut found = Vec::new();
+    reverse(root, seed, 0, false, |node, cotangent| {
+        if node.keeps_grad() {
+            found.push((node, cotangent.into_tensor()));
+        }
+    });
+    // Only now that the whole sweep has succeeded is anything changed.
+    for (node, part) in found {
+        let mut meta = node.meta();
+        meta.grad = Some(match meta.grad.take() {
+            None => part,
+            Some(sum) => sum.accumulate::<B>(&part),
+        });
+    }
+}
+
+/// The gradients of `root` with respect to `wrt`, as expressions. `None` where it does not depend on one.
+pub(crate) fn gradients<T: Scalar, B: Backend<T>>(
+    root: &Arc<Node<T, B>>,
+    seed: Value<T, B>,
+    wrt: &[&Arc<Node<T, B>>],
+) -> Vec<Option<Value<T, B>>> {
+    let mut found = vec![None; wrt.len()];
+    let oldest = wrt.iter().map(|node| node.id).min().unwrap_or(u64::MAX);
+    reverse(root, seed, oldest, true, |node, cotangent| {
+        for (target, slot) in wrt.iter().zip(&mut found) {
+            if std::ptr::eq(Arc::as_ptr(target), node) {
+                *slot = Some(cotangent.clone());
+            }
+        }
+    });
+    found
+}
+
+/// The tangent of `root`, given those of some values it was made from, as an expression. `None` is zero.
+pub(crate) fn forward<T: Scalar, B: Backend<T>>(
+    root: &Arc<Node<T, B>>,
+    tangents: &[(&Arc<Node<T, B>>, Value<T, B>)],
+) -> Option<Value<T, B>> {
+    let oldest = tangents.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
+    let mut known: BTreeMap<u64, Value<T, B>> =
+        tangents.iter().map(|(node, t)| (node.id, t.clone())).collect();
+    let mut nodes = BTreeMap::new();
+    let mut stack = vec![root];
+    while let Some(node) = stack.pop() {
+        if node.id < oldest || known.contains_key(&node.id) || nodes.insert(node.id, node).is_some() {
+            continue;
+        }
+        if let Source::Operation { inputs, .. } = &node.source {
+            stack.extend(inputs.iter().filter_map(|edge| edge.node.as_ref()));
+        }
+    }
+    for (id, node) in nodes {
+        let Source::Operation { rule, inputs, output } = &node.source else { continue };
+        let at = Primal { node, inputs, output, attached: true };
+        let parts = inputs.iter().enumerate().filter_map(|(i, edge)| {
+            let t = known.get(&edge.node.as_ref()?.id)?;
+            rule.jvp(&at, t, i)
+        });
+        if let Some(sum) = parts.reduce(|sum, part| sum + part) {
+            let shape: &[usize] = &node.shape;
+            known.insert(id, sum.spread_to(shape));
+        }
+    }
+    known.remove(&root.id)
+}

@@ -1,0 +1,63 @@
+//! The pure-Rust backend: kernels compiled here once for `f32` and once for `f64`.
+
+mod elementwise;
+mod matmul;
+mod reduce;
+
+use crate::backend::{Backend, Elementwise, Reduction};
+use crate::scalar::Scalar;
+use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
+
+pub(crate) use elementwise::{map1, map2};
+pub(crate) use matmul::matmul;
+
+/// The pure-Rust backend: no system library, no C compiler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Native;
+
+impl<T: Scalar> Backend<T> for Native {
+    const NAME: &'static str = "native";
+}
+
+/// A value on the pure-Rust backend: what those who depend on this crate alone import.
+///
+/// (`autodiff_core::Value::new(3.0)` leaves the backend to be inferred, which fails: Rust applies the default of a
+/// type parameter in types, not in expressions.)
+pub type Value<T = f64> = crate::Value<T, Native>;
+
+/// The kernels of one element type: what `Backend`'s default methods call.
+#[doc(hidden)]
+pub trait Kernels: Sized {
+    fn elementwise(op: Elementwise<Self>, operands: &[ArrayViewD<'_, Self>]) -> ArrayD<Self>;
+    fn reduce(op: Reduction, x: ArrayViewD<'_, Self>, axes: &[usize]) -> ArrayD<Self>;
+    fn gemm(
+        alpha: Self,
+        a: ArrayView2<'_, Self>,
+        b: ArrayView2<'_, Self>,
+        beta: Self,
+        c: &mut ArrayViewMut2<'_, Self>,
+    );
+}
+
+macro_rules! kernels {
+    ($($t:ty),*) => { $(
+        impl Kernels for $t {
+            fn elementwise(op: Elementwise<$t>, operands: &[ArrayViewD<'_, $t>]) -> ArrayD<$t> {
+                elementwise::elementwise(op, operands)
+            }
+            fn reduce(op: Reduction, x: ArrayViewD<'_, $t>, axes: &[usize]) -> ArrayD<$t> {
+                reduce::reduce(op, x, axes)
+            }
+            fn gemm(
+                alpha: $t,
+                a: ArrayView2<'_, $t>,
+                b: ArrayView2<'_, $t>,
+                beta: $t,
+                c: &mut ArrayViewMut2<'_, $t>,
+            ) {
+                matmul::gemm(alpha, a, b, beta, c)
+            }
+        }
+    )* };
+}
+kernels!(f32, f64);

@@ -1,0 +1,159 @@
+//! Reductions along axes. Sums are pairwise, with a tree that depends on the shape alone.
+
+use crate::backend::Reduction;
+use crate::scalar::Scalar;
+use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewD, Axis, Dimension, IxDyn, RemoveAxis};
+
+pub(super) fn reduce<T: Scalar>(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
+    match op {
+        Reduction::Sum => sum(x, axes),
+        Reduction::Mean => mean(x, axes),
+        Reduction::Max => extremum(x, axes, |a, b| a > b),
+        Reduction::Min => extremum(x, axes, |a, b| a < b),
+        Reduction::LogSumExp => lanes(x, axes, |lane| log_sum_exp(&lane)),
+    }
+}
+
+/// Below this many terms a sum runs straight through; above, it splits in halves.
+const LEAF: usize = 128;
+
+fn sum<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
+    if axes.is_empty() {
+        return x.to_owned();
+    }
+    if axes.len() == x.ndim()
+        && let Some(all) = x.as_slice()
+    {
+        return ArrayD::from_elem(IxDyn(&vec![1; x.ndim()]), sum_slice(all));
+    }
+    // The axis of the smallest stride last: by then the array is small.
+    let mut order: Vec<usize> = axes.to_vec();
+    order.sort_by_key(|&a| std::cmp::Reverse((x.stride_of(Axis(a)).unsigned_abs(), a)));
+    let mut total = sum_axis(x, Axis(order[0]));
+    for &axis in &order[1..] {
+        total = sum_axis(total.view(), Axis(axis));
+    }
+    total
+}
+
+fn sum_axis<T: Scalar>(x: ArrayViewD<'_, T>, axis: Axis) -> ArrayD<T> {
+    let stride = x.stride_of(axis).unsigned_abs();
+    let innermost = x.axes().all(|a| a.axis == axis || a.len <= 1 || a.stride.unsigned_abs() >= stride);
+    match innermost {
+        true => lanes(x, &[axis.index()], |lane| sum_lane(&lane)),
+        false => sum_rows(x, axis).insert_axis(axis),
+    }
+}
+
+/// Adds whole rows, so that memory is read in order.
+fn sum_rows<T: Scalar>(x: ArrayViewD<'_, T>, axis: Axis) -> ArrayD<T> {
+    let n = x.len_of(axis);
+    if n > LEAF {
+        let (left, right) = x.split_at(axis, n / 2);
+        let mut total = sum_rows(left, axis);
+        total += &sum_rows(right, axis);
+        return total;
+    }
+    let mut rows = x.axis_iter(axis);
+    match rows.next() {
+        None => ArrayD::zeros(x.raw_dim().remove_axis(axis)),
+        Some(first) => {
+            let mut total = first.to_owned();
+            rows.for_each(|row| total += &row);
+            total
+        }
+    }
+}
+
+fn sum_lane<T: Scalar>(lane: &ArrayView1<'_, T>) -> T {
+    match lane.as_slice() {
+        Some(slice) => sum_slice(slice),
+        None => sum_strided(lane.view()),
+    }
+}
+
+fn sum_strided<T: Scalar>(lane: ArrayView1<'_, T>) -> T {
+    match lane.len() {
+        0 => T::zero(),
+        n if n > LEAF => {
+            let (left, right) = lane.split_at(Axis(0), n / 2);
+            sum_strided(left) + sum_strided(right)
+        }
+        _ => lane.iter().skip(1).fold(lane[0], |s, &x| s + x),
+    }
+}
+
+fn sum_slice<T: Scalar>(x: &[T]) -> T {
+    if x.len() > 8 * LEAF {
+        // A multiple of 8 on the left keeps its leaves free of remainders.
+        let (left, right) = x.split_at((x.len() / 2).next_multiple_of(8));
+        return sum_slice(left) + sum_slice(right);
+    }
+    let (chunks, rest) = x.as_chunks::<8>();
+    let tail = rest.iter().fold(T::zero(), |s, &x| s + x);
+    match chunks.split_first() {
+        None => tail,
+        Some((first, others)) => {
+            let s = others.iter().fold(*first, |s, c| std::array::from_fn(|i| s[i] + c[i]));
+            ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) + tail
+        }
+    }
+}
+
+fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
+    let count = T::of(axes.iter().map(|&a| x.len_of(Axis(a))).product::<usize>() as f64);
+    let mut means = sum(x.view(), axes).mapv_into(|s| s / count);
+    if !means.iter().all(|m| m.is_finite()) {
+        // The sum may have overflowed although the mean is in range; infinities and NaN come out as before.
+        means = sum(x.mapv(|x| x / count).view(), axes);
+        if count == T::zero() {
+            means.fill(T::nan());
+        }
+    }
+    means
+}
+
+fn extremum<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize], better: fn(T, T) -> bool) -> ArrayD<T> {
+    lanes(x, axes, |lane| {
+        let pick = |best: T, &x: &T| if best.is_nan() || !(better(x, best) || x.is_nan()) { best } else { x };
+        lane.iter().skip(1).fold(lane[0], pick)
+    })
+}
+
+/// `m + ln(1 + sum of exp(x - m) over all but one x = m)`: exact where one term dominates.
+fn log_sum_exp<T: Scalar>(lane: &ArrayView1<'_, T>) -> T {
+    let mut top = 0;
+    for (i, &x) in lane.iter().enumerate() {
+        if x.is_nan() {
+            return x;
+        }
+        if x > lane[top] {
+            top = i;
+        }
+    }
+    let Some(&max) = lane.get(top) else { return T::neg_infinity() };
+    if max.is_infinite() {
+        return max;
+    }
+    let mut terms: Array1<T> = lane.mapv(|x| (x - max).exp());
+    terms[top] = T::zero();
+    max + sum_slice(terms.as_slice().expect("owned")).ln_1p()
+}
+
+/// `f` of each lane along `axes`, which keep length 1.
+fn lanes<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize], f: impl Fn(ArrayView1<'_, T>) -> T) -> ArrayD<T> {
+    let mut shape = x.raw_dim();
+    axes.iter().for_each(|&a| shape[a] = 1);
+    if let [axis] = *axes {
+        let results: Vec<T> = x.lanes(Axis(axis)).into_iter().map(f).collect();
+        return ArrayD::from_shape_vec(shape, results).expect("one result a lane");
+    }
+    let kept = (0..x.ndim()).filter(|a| !axes.contains(a));
+    let order: Vec<usize> = kept.chain(axes.iter().copied()).collect();
+    let outer: usize = shape.slice().iter().product();
+    let inner: usize = axes.iter().map(|&a| x.len_of(Axis(a))).product();
+    let moved = x.permuted_axes(IxDyn(&order));
+    let rows = moved.to_shape((outer, inner)).expect("the same number of elements");
+    let results: Vec<T> = rows.rows().into_iter().map(f).collect();
+    ArrayD::from_shape_vec(shape, results).expect("one result a row")
+}

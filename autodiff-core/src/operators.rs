@@ -1,0 +1,100 @@
+//! `+ - * /` and unary `-`: owned and borrowed values, numbers and arrays on either side.
+
+use crate::backend::{Backend, Binary};
+use crate::error::{Error, or_panic};
+use crate::scalar::Scalar;
+use crate::shape::broadcast;
+use crate::value::{IntoValue, Value};
+use ndarray::{ArrayBase, Data, DataOwned, Dimension};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+impl<T: Scalar, B: Backend<T>> Value<T, B> {
+    pub(crate) fn try_binary(&self, op: Binary, other: &Self) -> Result<Self, Error> {
+        broadcast(op.name(), self.shape(), other.shape())?;
+        Ok(self.zip(op, other))
+    }
+
+    #[track_caller]
+    fn binary(&self, op: Binary, other: &Self) -> Self {
+        or_panic(self.try_binary(op, other))
+    }
+}
+
+/// Writes `impl Op<right> for left` from how each side becomes a borrowed value.
+macro_rules! operator {
+    ($Op:ident $op:ident; $([$($generics:tt)*] $left:ty, $right:ty; |$a:ident, $b:ident| $lhs:expr, $rhs:expr;)*) => { $(
+        impl<T: Scalar, B: Backend<T>, $($generics)*> $Op<$right> for $left {
+            type Output = Value<T, B>;
+            #[track_caller]
+            #[inline]
+            fn $op(self, other: $right) -> Value<T, B> {
+                let ($a, $b) = (self, other);
+                Value::<T, B>::binary($lhs, Binary::$op, $rhs)
+            }
+        }
+    )* };
+}
+
+macro_rules! operators {
+    ($($Op:ident $op:ident $OpAssign:ident $op_assign:ident;)*) => { $(
+        operator! { $Op $op;
+            [] &Value<T, B>, &Value<T, B>; |a, b| a, b;
+            [] &Value<T, B>, Value<T, B>; |a, b| a, &b;
+            [] Value<T, B>, &Value<T, B>; |a, b| &a, b;
+            [] Value<T, B>, Value<T, B>; |a, b| &a, &b;
+            // On the right, numbers of the value's own type; on the left, of f64 alone, for every T. Rust then
+            // infers the type of a literal on either side; a second implementation on the left would not let it.
+            [] &Value<T, B>, T; |a, b| a, &Value::number(b);
+            [] Value<T, B>, T; |a, b| &a, &Value::number(b);
+            [] f64, &Value<T, B>; |a, b| &Value::number(T::of(a)), b;
+            [] f64, Value<T, B>; |a, b| &Value::number(T::of(a)), &b;
+            [S: Data<Elem = T>, D: Dimension] &Value<T, B>, &ArrayBase<S, D>; |a, b| a, &b.into_value();
+            [S: Data<Elem = T>, D: Dimension] Value<T, B>, &ArrayBase<S, D>; |a, b| &a, &b.into_value();
+            [S: DataOwned<Elem = T>, D: Dimension] &Value<T, B>, ArrayBase<S, D>; |a, b| a, &(&b).into_value();
+            [S: DataOwned<Elem = T>, D: Dimension] Value<T, B>, ArrayBase<S, D>; |a, b| &a, &(&b).into_value();
+            [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, &Value<T, B>; |a, b| &a.into_value(), b;
+            [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, Value<T, B>; |a, b| &a.into_value(), &b;
+            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, &Value<T, B>; |a, b| &(&a).into_value(), b;
+            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, Value<T, B>; |a, b| &(&a).into_value(), &b;
+        }
+
+        /// Makes the name on the left stand for the result; the value it stood for is unchanged.
+        impl<T: Scalar, B: Backend<T>, R> $OpAssign<R> for Value<T, B>
+        where
+            for<'a> &'a Value<T, B>: $Op<R, Output = Value<T, B>>,
+        {
+            #[track_caller]
+            fn $op_assign(&mut self, other: R) {
+                *self = $Op::$op(&*self, other);
+            }
+        }
+    )* };
+}
+
+operators! {
+    Add add AddAssign add_assign;
+    Sub sub SubAssign sub_assign;
+    Mul mul MulAssign mul_assign;
+    Div div DivAssign div_assign;
+}
+
+impl<T: Scalar, B: Backend<T>> Neg for &Value<T, B> {
+    type Output = Value<T, B>;
+    fn neg(self) -> Value<T, B> {
+        Value::neg(self)
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Neg for Value<T, B> {
+    type Output = Value<T, B>;
+    fn neg(self) -> Value<T, B> {
+        Value::neg(&self)
+    }
+}
+
+/// The sum of values that broadcast together; 0 where there are none.
+impl<T: Scalar, B: Backend<T>> std::iter::Sum for Value<T, B> {
+    fn sum<I: Iterator<Item = Self>>(values: I) -> Self {
+        values.reduce(|sum, x| sum + x).unwrap_or_else(|| Value::number(T::zero()))
+    }
+}

@@ -1,0 +1,74 @@
+//! The batched matrix product.
+
+use super::{Case, Listed, Needs, Rule};
+use crate::backend::Backend;
+use crate::graph::Primal;
+use crate::scalar::Scalar;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use crate::value::Value;
+
+/// `(..., m, k) @ (..., k, n)`, both with as many leading axes as `batch`, each of length 1 or a common one.
+///
+/// Where `batch` alone has length 1 the products are summed, so that the cotangent of an operand that was
+/// broadcast is one rule of the same kind, and never has its products side by side in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Matmul {
+    pub batch: Shape,
+}
+
+impl Matmul {
+    fn transposed<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
+        x.swap_axes(-2, -1)
+    }
+
+    /// The product, summed to the leading axes of `like`.
+    fn onto<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>, like: &[usize]) -> Value<T, B> {
+        Value::apply(Matmul { batch: Shape::from_slice(&like[..like.len() - 2]) }, &[a, b])
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Rule<T, B> for Matmul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+    fn needs(&self, i: usize) -> Needs {
+        Needs { inputs: if i == 0 { 0b10 } else { 0b01 }, output: false }
+    }
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        Tensor::matmul::<B>(x[0], x[1], &self.batch)
+    }
+    fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        Some(match i {
+            0 => Self::onto(g, &Self::transposed(&at.x(1)), at.shape(0)),
+            _ => Self::onto(&Self::transposed(&at.x(0)), g, at.shape(1)),
+        })
+    }
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        Some(match i {
+            0 => Value::apply(self.clone(), &[t, &at.x(1)]),
+            _ => Value::apply(self.clone(), &[&at.x(0), t]),
+        })
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for Matmul {
+    fn cases() -> Vec<Case<T, B>> {
+        let shapes: [(&[usize], &[usize]); 12] = [
+            (&[2, 3], &[3, 4]),
+            (&[3], &[3]),
+            (&[2, 3], &[3]),
+            (&[3], &[3, 2]),
+            (&[2, 2, 3], &[3, 2]),
+            (&[2, 3], &[2, 3, 2]),
+            (&[3, 1, 2, 4], &[1, 2, 4, 3]),
+            (&[2, 2, 3], &[3]),
+            (&[2, 0], &[0, 3]),
+            (&[0, 2], &[2, 3]),
+            (&[0, 2, 2], &[1, 2, 2]),
+            (&[1, 1], &[1, 1]),
+        ];
+        let case = |(a, b)| Case::new("matmul", &[(a, -2.0..2.0), (b, -2.0..2.0)], |x| x[0].matmul(&x[1]));
+        shapes.map(case).into()
+    }
+}

@@ -1,0 +1,137 @@
+//! The table: every operation, with its evaluation and its derivative.
+//!
+//! A rule states how to compute its output from arrays, and how a cotangent flows back to, or a tangent flows
+//! on from, each of its inputs. Derivatives are written once, over [`Value`]s: on detached values they give
+//! plain numbers, on attached ones expressions that can be differentiated again.
+
+pub(crate) mod elementwise;
+mod index;
+mod linear;
+mod matmul;
+mod reduce;
+
+pub(crate) use elementwise::Select;
+pub(crate) use index::{Concat, IndexAdd, IndexSelect, Slice, Unslice};
+pub(crate) use linear::{Alias, BroadcastTo, Permute, Reshape};
+pub(crate) use matmul::Matmul;
+pub(crate) use reduce::{Along, Extremum, LogSumExp, Mean, Softmax, Sum};
+
+use crate::backend::{Backend, Binary, Unary};
+use crate::graph::Primal;
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use crate::value::Value;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What an operation computes, and its derivative.
+pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
+    /// The name of the operation, as its method is called.
+    fn name(&self) -> &'static str;
+
+    /// What the derivatives with respect to input `i` read, so that it is kept.
+    fn needs(&self, i: usize) -> Needs;
+
+    /// The output. Shapes have been checked.
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T>;
+
+    /// The cotangent of input `i`, given that of the output; of the input's shape, or one it was broadcast to.
+    /// `None` is zero.
+    fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>>;
+
+    /// The tangent of the output due to that of input `i`. `None` is zero.
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>>;
+}
+
+/// The inputs (bit `i` for input `i`) and the output that a derivative reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    pub inputs: u8,
+    pub output: bool,
+}
+
+impl Needs {
+    pub const NOTHING: Needs = Needs { inputs: 0, output: false };
+
+    pub fn and(self, other: Needs) -> Needs {
+        Needs { inputs: self.inputs | other.inputs, output: self.output | other.output }
+    }
+}
+
+/// Holds for the rules that the table lists.
+pub(crate) trait InTable<T> {}
+
+/// A rule with the uses that prove it. Only such a rule can be applied, and only one that the table lists can
+/// be such a rule: no operation escapes the tests.
+pub(crate) trait Listed<T: Scalar, B: Backend<T>>: Rule<T, B> + InTable<T> + Sized {
+    /// Uses of the operation that together exercise its rule.
+    fn cases() -> Vec<Case<T, B>>;
+}
+
+type Function<T, B> = Arc<dyn Fn(&[Value<T, B>]) -> Value<T, B> + Send + Sync>;
+
+/// A use of an operation, with inputs on which to check its derivatives.
+pub struct Case<T: Scalar, B: Backend<T>> {
+    /// The operation's name.
+    pub name: &'static str,
+    pub(crate) f: Function<T, B>,
+    pub(crate) inputs: Vec<Sample>,
+    /// Whether each output element depends on the input elements at its own place alone.
+    pub(crate) elementwise: bool,
+}
+
+/// The shape of an input and the range its elements are drawn from.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub shape: Vec<usize>,
+    pub range: Range<f64>,
+}
+
+impl<T: Scalar, B: Backend<T>> Case<T, B> {
+    pub(crate) fn new(
+        name: &'static str,
+        inputs: &[(&[usize], Range<f64>)],
+        f: impl Fn(&[Value<T, B>]) -> Value<T, B> + Send + Sync + 'static,
+    ) -> Self {
+        let inputs = inputs.iter().map(|(s, r)| Sample { shape: s.to_vec(), range: r.clone() }).collect();
+        Case { name, f: Arc::new(f), inputs, elementwise: false }
+    }
+}
+
+macro_rules! table {
+    ($($rule:ty),* $(,)?) => {
+        /// Every use of every operation that the tests check.
+        pub(crate) fn cases<T: Scalar, B: Backend<T>>() -> Vec<Case<T, B>> {
+            let mut all = Vec::new();
+            $(
+                let cases = <$rule as Listed<T, B>>::cases();
+                assert!(!cases.is_empty(), "{} has no cases", stringify!($rule));
+                all.extend(cases);
+            )*
+            all
+        }
+        $(impl<T: Scalar> InTable<T> for $rule {})*
+    };
+}
+
+table![
+    Unary<T>,
+    Binary,
+    Select,
+    Sum,
+    Mean,
+    Extremum,
+    LogSumExp,
+    Softmax,
+    Matmul,
+    Alias,
+    Reshape,
+    Permute,
+    BroadcastTo,
+    Slice,
+    Unslice,
+    IndexSelect,
+    IndexAdd,
+    Concat,
+];

@@ -1,0 +1,253 @@
+//! Reductions along axes.
+
+use super::linear::Linear;
+use super::{Case, Listed, Needs, Rule};
+use crate::backend::{Backend, Binary, Reduction};
+use crate::graph::Primal;
+use crate::scalar::Scalar;
+use crate::shape::{Shape, reduced};
+use crate::tensor::Tensor;
+use crate::value::Value;
+
+/// The axes of a reduction, and the shape they are axes of.
+#[derive(Clone, Debug)]
+pub(crate) struct Along {
+    pub axes: Shape,
+    pub keepdims: bool,
+    pub from: Shape,
+}
+
+impl Along {
+    fn reduce<T: Scalar, B: Backend<T>>(&self, op: Reduction, x: &Tensor<T>) -> Tensor<T> {
+        let kept = x.reduce::<B>(op, &self.axes);
+        if self.keepdims { kept } else { kept.reshape(&reduced(&self.from, &self.axes, false)) }
+    }
+
+    /// A value of the result's shape, with the reduced axes kept at length 1.
+    fn keep<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
+        g.with_shape("reshape", reduced(&self.from, &self.axes, true))
+    }
+
+    /// A value of the result's shape, repeated to the input's.
+    fn spread<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
+        self.keep(g).spread_to(&self.from)
+    }
+
+    fn count(&self) -> usize {
+        self.axes.iter().map(|&a| self.from[a]).product()
+    }
+}
+
+/// Uses of a reduction over all, one and several axes, with and without `keepdims`.
+fn cases<T: Scalar, B: Backend<T>>(
+    name: &'static str,
+    empty: bool,
+    f: fn(&Value<T, B>, &[isize], bool) -> Value<T, B>,
+) -> Vec<Case<T, B>> {
+    let uses: [(&[usize], &[isize], bool); 6] = [
+        (&[2, 3], &[0, 1], false),
+        (&[2, 3, 2], &[1], false),
+        (&[2, 3, 2], &[-1, 0], true),
+        (&[4, 1], &[1], true),
+        (&[3], &[], false),
+        (&[0, 3], &[1], false),
+    ];
+    let mut all: Vec<_> = uses
+        .into_iter()
+        .map(|(shape, axes, keep)| Case::new(name, &[(shape, -2.0..2.0)], move |x| f(&x[0], axes, keep)))
+        .collect();
+    if empty {
+        all.push(Case::new(name, &[(&[0, 3], -2.0..2.0)], move |x| f(&x[0], &[0], false)));
+    }
+    all
+}
+
+/// The sum along axes.
+#[derive(Clone, Debug)]
+pub(crate) struct Sum(pub Along);
+
+impl Linear for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+    fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
+        self.0.reduce::<T, B>(Reduction::Sum, x)
+    }
+    fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
+        self.0.spread(g)
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for Sum {
+    fn cases() -> Vec<Case<T, B>> {
+        cases("sum", true, |x, axes, keep| if keep { x.sum_keepdims(axes) } else { x.sum_axis(axes) })
+    }
+}
+
+/// The mean along axes.
+#[derive(Clone, Debug)]
+pub(crate) struct Mean(pub Along);
+
+impl Linear for Mean {
+    fn name(&self) -> &'static str {
+        "mean"
+    }
+    fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
+        self.0.reduce::<T, B>(Reduction::Mean, x)
+    }
+    fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
+        self.0.spread(&(g / T::of(self.0.count() as f64)))
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for Mean {
+    fn cases() -> Vec<Case<T, B>> {
+        cases("mean", false, |x, axes, keep| if keep { x.mean_keepdims(axes) } else { x.mean_axis(axes) })
+    }
+}
+
+/// The largest or smallest element along axes. Equal ones share the gradient equally.
+#[derive(Clone, Debug)]
+pub(crate) struct Extremum {
+    pub op: Reduction,
+    pub along: Along,
+}
+
+impl Extremum {
+    /// The share of each element in the extremum, which does not change with it.
+    fn shares<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>) -> Value<T, B> {
+        let (x, y) = (at.x(0).detach(), self.along.keep(&at.y().detach()));
+        let ties = x.zip(Binary::same, &y);
+        let axes: Vec<isize> = self.along.axes.iter().map(|&a| a as isize).collect();
+        &ties / ties.sum_keepdims(axes.as_slice())
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Rule<T, B> for Extremum {
+    fn name(&self) -> &'static str {
+        if self.op == Reduction::Max { "max" } else { "min" }
+    }
+    fn needs(&self, _: usize) -> Needs {
+        Needs { inputs: 1, output: true }
+    }
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        self.along.reduce::<T, B>(self.op, x[0])
+    }
+    fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        Some(self.along.keep(g).zip(Binary::chain, &self.shares(at)))
+    }
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        Some(Value::apply(Sum(self.along.clone()), &[&t.zip(Binary::chain, &self.shares(at))]))
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for Extremum {
+    fn cases() -> Vec<Case<T, B>> {
+        let mut all =
+            cases("max", false, |x, axes, keep| if keep { x.max_keepdims(axes) } else { x.max_axis(axes) });
+        all.extend(cases(
+            "min",
+            false,
+            |x, axes, keep| {
+                if keep { x.min_keepdims(axes) } else { x.min_axis(axes) }
+            },
+        ));
+        // An empty axis has no extremum.
+        all.retain(|case| case.inputs[0].shape[0] != 0);
+        all
+    }
+}
+
+/// `ln(sum(exp(x)))` along axes.
+#[derive(Clone, Debug)]
+pub(crate) struct LogSumExp(pub Along);
+
+impl LogSumExp {
+    /// The derivative: a softmax, or nothing where all elements are -inf and the softmax has no value.
+    fn weights<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>) -> Value<T, B> {
+        let bottom = Value::number(T::neg_infinity());
+        let all_bottom = self.0.keep(&at.y().detach()).zip(Binary::same, &bottom);
+        let softmax = Value::apply(Softmax { axes: self.0.axes.clone() }, &[&at.x(0)]);
+        Value::apply(super::Select, &[&all_bottom, &Value::number(T::zero()), &softmax])
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Rule<T, B> for LogSumExp {
+    fn name(&self) -> &'static str {
+        "logsumexp"
+    }
+    fn needs(&self, _: usize) -> Needs {
+        Needs { inputs: 1, output: true }
+    }
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        self.0.reduce::<T, B>(Reduction::LogSumExp, x[0])
+    }
+    fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        Some(self.0.keep(g).zip(Binary::chain, &self.weights(at)))
+    }
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        Some(Value::apply(Sum(self.0.clone()), &[&t.zip(Binary::chain, &self.weights(at))]))
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for LogSumExp {
+    fn cases() -> Vec<Case<T, B>> {
+        cases(
+            "logsumexp",
+            true,
+            |x, axes, keep| {
+                if keep { x.logsumexp_keepdims(axes) } else { x.logsumexp_axis(axes) }
+            },
+        )
+    }
+}
+
+/// `exp(x) / sum(exp(x))` along axes.
+#[derive(Clone, Debug)]
+pub(crate) struct Softmax {
+    pub axes: Shape,
+}
+
+impl Softmax {
+    /// The derivative is symmetric: `y (g - sum(g y))`, of tangents and cotangents alike.
+    fn derivative<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>, g: &Value<T, B>) -> Value<T, B> {
+        let y = at.y();
+        let from = Shape::from_slice(y.shape());
+        let along = Along { axes: self.axes.clone(), keepdims: true, from };
+        let mean = Value::apply(Sum(along), &[&g.zip(Binary::chain, &y)]);
+        (g - mean).zip(Binary::chain, &y)
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Rule<T, B> for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+    fn needs(&self, _: usize) -> Needs {
+        Needs { inputs: 0, output: true }
+    }
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        if x[0].len() == 0 {
+            return x[0].clone();
+        }
+        let terms =
+            Tensor::binary::<B>(Binary::exp_below, x[0], &x[0].reduce::<B>(Reduction::Max, &self.axes));
+        Tensor::binary::<B>(Binary::div, &terms, &terms.reduce::<B>(Reduction::Sum, &self.axes))
+    }
+    fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        Some(self.derivative(at, g))
+    }
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        Some(self.derivative(at, t))
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for Softmax {
+    fn cases() -> Vec<Case<T, B>> {
+        vec![
+            Case::new("softmax", &[(&[2, 3], -2.0..2.0)], |x| x[0].softmax(1)),
+            Case::new("softmax", &[(&[2, 3, 2], -2.0..2.0)], |x| x[0].softmax([0, -1])),
+            Case::new("softmax", &[(&[0, 3], -2.0..2.0)], |x| x[0].softmax(0)),
+        ]
+    }
+}

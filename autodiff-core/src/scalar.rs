@@ -1,0 +1,45 @@
+//! The element types that carry gradients.
+
+use crate::native::Kernels;
+use std::fmt::{Debug, Display};
+
+/// An element type that carries gradients: `f64` or `f32`.
+///
+/// The trait is sealed: kernels are compiled in this crate, once for each of the two types. Integers and
+/// booleans never carry gradients; they appear as indices, labels and masks.
+pub trait Scalar:
+    Kernels
+    + num_traits::Float
+    + ndarray::LinalgScalar
+    + ndarray::ScalarOperand
+    + Default
+    + Debug
+    + Display
+    + std::ops::AddAssign
+    + Send
+    + Sync
+    + 'static
+{
+    /// The type's name, as in `"f64"`.
+    const NAME: &'static str;
+
+    /// The value nearest to `x`.
+    fn of(x: f64) -> Self;
+
+    /// This value as an `f64`, exactly.
+    fn as_f64(self) -> f64;
+}
+
+macro_rules! scalar {
+    ($($t:ident),*) => { $(
+        impl Scalar for $t {
+            const NAME: &'static str = stringify!($t);
+            #[inline]
+            #[allow(clippy::unnecessary_cast)]
+            fn of(x: f64) -> Self { x as $t }
+            #[inline]
+            fn as_f64(self) -> f64 { self.into() }
+        }
+    )* };
+}
+scalar!(f32, f64);

@@ -1,0 +1,17 @@
+//! Reverse-mode automatic differentiation for `ndarray`.
+#![forbid(unsafe_code)]
+
+/// The backend that [`Value`] computes with: the pure-Rust one, or CBLAS with the cargo feature `blas`.
+#[cfg(not(feature = "blas"))]
+pub type DefaultBackend = autodiff_core::Native;
+/// The backend that [`Value`] computes with: the pure-Rust one, or CBLAS with the cargo feature `blas`.
+#[cfg(feature = "blas")]
+pub type DefaultBackend = autodiff_blas::Blas;
+
+/// A number or an n-dimensional array, and how it was computed; see [`autodiff_core::Value`] for its methods.
+pub type Value<T = f64> = autodiff_core::Value<T, DefaultBackend>;
+
+pub use autodiff_core::{
+    Axes, Backend, Error, IntoValue, Lengths, Mask, Native, Operand, Scalar, grad, jvp, ndarray, no_grad, try_grad,
+    try_jvp, try_value_and_grad, try_where, value_and_grad, where_,
+};
