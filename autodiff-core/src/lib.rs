@@ -1,5 +1,6 @@
 //! The engine.
 pub mod backend;
+pub mod check;
 mod compose;
 mod error;
 mod graph;

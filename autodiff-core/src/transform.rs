@@ -112,7 +112,7 @@ pub fn try_jvp<T: Scalar, B: Backend<T>>(
 }
 
 /// `x` under an identity of its own, so that what a closure captured is told from what it was given.
-fn within<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
+pub(crate) fn within<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
     match x.tracked() {
         Some(_) => x.alias(),
         None => Value::new(x.data()),

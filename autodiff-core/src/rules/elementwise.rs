@@ -190,18 +190,18 @@ unary! {
         |x, _| x.sigmoid(); -3.0..3.0
 
     /// The absolute value; `d/dx = sign(x)`, 0 at 0.
-    pub abs(x) = x.abs(); |x, _| x.sign(); 0.5..2.0
+    pub abs(x) = x.abs(); |x, _| x.sign(); -2.0..2.0
 
     /// -1, 0 or 1 as `x` is negative, zero or positive, like NumPy's `sign`; NaN for NaN. Its gradient is 0.
     pub sign(x) = if x > T::zero() { T::one() } else if x < T::zero() { -T::one() } else { x + T::zero() };
-        |_, _| 0.0; 0.5..2.0
+        |_, _| 0.0; -2.0..2.0
 
     /// The positive part, `x` above 0 and 0 below; NaN stays NaN. `d/dx` is 1 above 0 and 0 elsewhere, at 0 too.
-    pub relu(x) = if x <= T::zero() { T::zero() } else { x }; |x, _| x.step(); -2.0..-0.5
+    pub relu(x) = if x <= T::zero() { T::zero() } else { x }; |x, _| x.step(); -2.0..2.0
 
     /// 1 above 0, 0 elsewhere: the derivative of `relu`.
     pub(crate) step(x) = if x > T::zero() { T::one() } else if x <= T::zero() { T::zero() } else { x };
-        |_, _| 0.0; 0.5..2.0
+        |_, _| 0.0; -2.0..2.0
 
     /// `x^n` for an integer constant; `d/dx = n x^(n-1)`. `x^0` is 1 everywhere, with gradient 0.
     pub powi(x, n: i32 = [-3, -1, 0, 1, 2, 3, 5]) = powi(x, n);
@@ -220,12 +220,12 @@ unary! {
             let above = if x < bounds.0 { bounds.0 } else { x };
             if above > bounds.1 { bounds.1 } else { above }
         };
-        |x, _| x.inside(bounds); -0.9..1.4
+        |x, _| x.inside(bounds); -2.0..2.0
 
     /// 1 strictly inside `bounds`, 0 elsewhere: the derivative of `clip`.
     pub(crate) inside(x, bounds: (T, T) = [(T::of(-1.0), T::of(1.5))]) =
         if x > bounds.0 && x < bounds.1 { T::one() } else if x.is_nan() { x } else { T::zero() };
-        |_, _| 0.0; -0.9..1.4
+        |_, _| 0.0; -2.0..2.0
 }
 
 /// By multiplication where that is exact enough, else through `powf`, in `f64` since it holds every `i32`.
@@ -364,19 +364,19 @@ binary! {
 
     /// The larger, NaN if either is.
     maximum(a, b) = if a > b || a.is_nan() { a } else { b };
-        |a, b, _| a.zip(Binary::larger, b); |a, b, _| b.zip(Binary::larger, a); 1.1..2.0, 0.5..1.0
+        |a, b, _| a.zip(Binary::larger, b); |a, b, _| b.zip(Binary::larger, a); -2.0..2.0, -2.0..2.0
 
     /// The smaller, NaN if either is.
     minimum(a, b) = if a < b || a.is_nan() { a } else { b };
-        |a, b, _| b.zip(Binary::larger, a); |a, b, _| a.zip(Binary::larger, b); 1.1..2.0, 0.5..1.0
+        |a, b, _| b.zip(Binary::larger, a); |a, b, _| a.zip(Binary::larger, b); -2.0..2.0, -2.0..2.0
 
     /// The share of `a` in the larger of the two: 1, 0, or a half where they are equal; NaN if either is.
     larger(a, b) = if a > b { T::one() } else if a < b { T::zero() } else if a == b { T::of(0.5) } else { a + b };
-        |_, _, _| 0.0; |_, _, _| 0.0; 1.1..2.0, 0.5..1.0
+        |_, _, _| 0.0; |_, _, _| 0.0; -2.0..2.0, -2.0..2.0
 
     /// 1 where two elements are the same, NaN being the same as NaN, else 0.
     same(a, b) = if a == b || (a.is_nan() && b.is_nan()) { T::one() } else { T::zero() };
-        |_, _, _| 0.0; |_, _, _| 0.0; 1.1..2.0, 0.5..1.0
+        |_, _, _| 0.0; |_, _, _| 0.0; -2.0..2.0, -2.0..2.0
 
     /// The product of a cotangent `g` and a derivative `d`, in which zero absorbs infinity, and a zero cotangent
     /// NaN too: what the result does not depend on has no say in its gradient.
