@@ -1,0 +1,39 @@
+//! Every workload, in groups by family, with element types and backends as parameters of one group.
+#![allow(missing_docs)]
+
+use autodiff_bench::workloads;
+use autodiff_core::{Backend, Native, Scalar};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use std::time::Duration;
+
+fn measure<T: Scalar, B: Backend<T>>(criterion: &mut Criterion) {
+    for workload in workloads::<T, B>() {
+        let mut group = criterion.benchmark_group(workload.family);
+        let id = BenchmarkId::new(format!("{}/{}", workload.name, T::NAME), B::NAME);
+        group.bench_function(id, |bencher| {
+            let mut run = workload.build();
+            bencher.iter(&mut run);
+        });
+        group.finish();
+    }
+}
+
+fn all(criterion: &mut Criterion) {
+    measure::<f64, Native>(criterion);
+    measure::<f32, Native>(criterion);
+    #[cfg(feature = "blas")]
+    {
+        measure::<f64, autodiff_blas::Blas>(criterion);
+        measure::<f32, autodiff_blas::Blas>(criterion);
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = all
+}
+criterion_main!(benches);
