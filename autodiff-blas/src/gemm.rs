@@ -1,0 +1,61 @@
+//! One product: operands in any layout brought to those that CBLAS knows.
+
+use crate::gate::{Element, Layout};
+use autodiff_core::Native;
+use autodiff_core::backend::Backend;
+use autodiff_core::ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, ShapeBuilder};
+
+/// `c = alpha a b + beta c`; see [`Backend::gemm`].
+pub(crate) fn gemm<T: Element>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: &mut ArrayViewMut2<'_, T>,
+) where
+    Native: Backend<T>,
+{
+    // Above 2^31 CBLAS has no numbers; with `alpha` 0 it does not look at the operands, where 0 times NaN is NaN.
+    let large = [a.nrows(), a.ncols(), b.ncols()].iter().any(|&n| i32::try_from(n).is_err());
+    if large || alpha == T::zero() {
+        return <Native as Backend<T>>::gemm(alpha, a, b, beta, c);
+    }
+    let (a, b) = (expressible(a), expressible(b));
+    let row_major = |c: &ArrayViewMut2<'_, T>| Layout::of_view(&c.view()).is_some_and(Layout::is_row_major);
+    if row_major(c) {
+        return product(alpha, a.view(), b.view(), beta, c.view_mut());
+    }
+    let transposed = c.view_mut().reversed_axes();
+    if row_major(&transposed) {
+        return product(alpha, b.t(), a.t(), beta, transposed);
+    }
+    let mut dense = Array2::zeros(c.dim());
+    if beta != T::zero() {
+        dense.assign(c);
+    }
+    product(alpha, a.view(), b.view(), beta, dense.view_mut());
+    c.assign(&dense);
+}
+
+fn product<T: Element>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: ArrayViewMut2<'_, T>,
+) {
+    let first = Axis(0);
+    T::products(alpha, a.insert_axis(first), b.insert_axis(first), beta, &mut c.insert_axis(first));
+}
+
+/// The matrix itself where CBLAS can read it, else a copy.
+fn expressible<T: Element>(x: ArrayView2<'_, T>) -> CowArray<'_, T, Ix2> {
+    if Layout::of_view(&x).is_some() {
+        return x.into();
+    }
+    // In the order of its strides, so that memory is read forwards.
+    let columns_first = x.strides()[0].abs() < x.strides()[1].abs();
+    let mut dense = Array2::zeros(x.dim().set_f(columns_first));
+    dense.assign(&x);
+    dense.into()
+}
