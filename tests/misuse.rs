@@ -1,0 +1,254 @@
+//! Mistakes: the message names the operation, what it got and what it expected, and points at the caller's line.
+
+mod common;
+
+use autodiff::{Error, Value, grad, jvp, no_grad, value_and_grad, where_};
+use common::panic_of;
+use ndarray::{ArrayD, array, s};
+
+type V = Value<f64>;
+
+fn of(shape: &[usize]) -> V {
+    V::new(ArrayD::<f64>::zeros(shape))
+}
+
+/// Checks that an expression panics at its own line, with a message that contains the given words.
+/// The call must stand on one line.
+macro_rules! panics {
+    ($expr:expr => $($word:expr),+) => {{
+        let code = stringify!($expr);
+        let panic = panic_of(|| { let _ = $expr; }).unwrap_or_else(|| panic!("no panic from `{code}`"));
+        $(assert!(panic.message.contains($word), "`{code}` says {:?}, without {:?}", panic.message, $word);)+
+        assert!(panic.file.ends_with("misuse.rs"), "`{code}` points at {}:{}", panic.file, panic.line);
+        assert_eq!(panic.line, line!(), "`{code}` points at another line");
+    }};
+}
+
+#[test]
+fn operators_name_both_shapes_in_every_form() {
+    let (a, b) = (of(&[2, 3]), of(&[2]));
+    let array = ArrayD::<f64>::zeros(&[2][..]);
+    panics!(&a + &b => "add", "[2, 3]", "[2]", "expected");
+    panics!(&a + b.clone() => "add", "[2, 3]", "[2]");
+    panics!(a.clone() + &b => "add", "[2, 3]", "[2]");
+    panics!(a.clone() + b.clone() => "add", "[2, 3]", "[2]");
+    panics!(&a - &b => "sub", "[2, 3]", "[2]", "expected");
+    panics!(&a - b.clone() => "sub", "[2, 3]", "[2]");
+    panics!(a.clone() - &b => "sub", "[2, 3]", "[2]");
+    panics!(a.clone() - b.clone() => "sub", "[2, 3]", "[2]");
+    panics!(&a * &b => "mul", "[2, 3]", "[2]", "expected");
+    panics!(&a * b.clone() => "mul", "[2, 3]", "[2]");
+    panics!(a.clone() * &b => "mul", "[2, 3]", "[2]");
+    panics!(a.clone() * b.clone() => "mul", "[2, 3]", "[2]");
+    panics!(&a / &b => "div", "[2, 3]", "[2]", "expected");
+    panics!(&a / b.clone() => "div", "[2, 3]", "[2]");
+    panics!(a.clone() / &b => "div", "[2, 3]", "[2]");
+    panics!(a.clone() / b.clone() => "div", "[2, 3]", "[2]");
+    panics!(&a + &array => "add", "[2, 3]", "[2]");
+    panics!(a.clone() + &array => "add", "[2, 3]", "[2]");
+    panics!(&a * array.clone() => "mul", "[2, 3]", "[2]");
+    panics!(a.clone() * array.clone() => "mul", "[2, 3]", "[2]");
+    panics!(&array - &a => "sub", "[2]", "[2, 3]");
+    panics!(&array - a.clone() => "sub", "[2]", "[2, 3]");
+    panics!(array.clone() / &a => "div", "[2]", "[2, 3]");
+    panics!(array.clone() / a.clone() => "div", "[2]", "[2, 3]");
+    let mut sum = a.clone();
+    panics!(sum += &b => "add", "[2, 3]", "[2]");
+    panics!(sum -= b.clone() => "sub", "[2, 3]", "[2]");
+    panics!(sum *= &array => "mul", "[2, 3]", "[2]");
+    panics!(sum /= &b => "div", "[2, 3]", "[2]");
+    assert_eq!(sum.op(), "leaf", "a failed assignment changes nothing");
+}
+
+#[test]
+fn two_argument_methods_name_both_shapes() {
+    let (a, b) = (of(&[2, 3]), of(&[2]));
+    let mask = a.gt(0.0);
+    panics!(a.pow(&b) => "pow", "[2, 3]", "[2]", "expected");
+    panics!(a.maximum(&b) => "maximum", "[2, 3]", "[2]");
+    panics!(a.minimum(array![1.0, 2.0]) => "minimum", "[2, 3]", "[2]");
+    panics!(a.lt(&b) => "lt", "[2, 3]", "[2]");
+    panics!(a.le(&b) => "le", "[2, 3]", "[2]");
+    panics!(a.gt(&b) => "gt", "[2, 3]", "[2]");
+    panics!(a.ge(&b) => "ge", "[2, 3]", "[2]");
+    panics!(a.eq(&b) => "eq", "[2, 3]", "[2]");
+    panics!(a.ne(&b) => "ne", "[2, 3]", "[2]");
+    panics!(where_(&mask, &a, &b) => "where", "[2, 3]", "[2]");
+    panics!(where_(&mask, &b, 0.0) => "where", "[2, 3]", "[2]");
+}
+
+#[test]
+fn products_name_both_shapes() {
+    let a = of(&[2, 3]);
+    panics!(a.matmul(&a) => "matmul", "[2, 3] and [2, 3]", "3 and 2", "(..., m, k) @ (..., k, n)");
+    panics!(a.matmul(of(&[2])) => "matmul", "[2, 3]", "[2]");
+    panics!(of(&[2]).matmul(of(&[3])) => "matmul", "[2]", "[3]");
+    panics!(of(&[3]).matmul(&a) => "matmul", "[3]", "[2, 3]");
+    panics!(a.matmul(1.0) => "matmul", "[]", "at least 1");
+    panics!(V::new(1.0).matmul(&a) => "matmul", "[]", "at least 1");
+    panics!(of(&[2, 2, 3]).matmul(of(&[3, 3, 2])) => "matmul", "[2, 2, 3]", "[3, 3, 2]", "broadcast");
+    panics!(of(&[0, 2]).matmul(of(&[0, 2])) => "matmul", "[0, 2]");
+}
+
+#[test]
+fn axes_that_are_not_there_are_named() {
+    let x = of(&[2, 3]);
+    panics!(x.sum_axis(5) => "sum", "axis 5", "[2, 3]", "-2 to 1");
+    panics!(x.sum_axis(-3) => "sum", "axis -3", "[2, 3]");
+    panics!(x.sum_keepdims(2) => "sum", "axis 2", "[2, 3]");
+    panics!(x.mean_axis(2) => "mean", "axis 2", "[2, 3]");
+    panics!(x.mean_keepdims(2) => "mean", "axis 2", "[2, 3]");
+    panics!(x.max_axis(2) => "max", "axis 2", "[2, 3]");
+    panics!(x.max_keepdims(2) => "max", "axis 2", "[2, 3]");
+    panics!(x.min_axis(2) => "min", "axis 2", "[2, 3]");
+    panics!(x.min_keepdims(2) => "min", "axis 2", "[2, 3]");
+    panics!(x.logsumexp_axis(2) => "logsumexp", "axis 2", "[2, 3]");
+    panics!(x.logsumexp_keepdims(2) => "logsumexp", "axis 2", "[2, 3]");
+    panics!(x.softmax(2) => "softmax", "axis 2", "[2, 3]");
+    panics!(x.log_softmax(2) => "log_softmax", "axis 2", "[2, 3]");
+    panics!(x.swap_axes(0, 2) => "swap_axes", "axis 2", "[2, 3]");
+    panics!(x.swap_axes(isize::MIN, 0) => "swap_axes", "axis -9223372036854775808", "[2, 3]");
+    panics!(x.permute([0, 2]) => "permute", "axis 2", "[2, 3]");
+    panics!(x.squeeze_axis(2) => "squeeze", "axis 2", "[2, 3]");
+    panics!(x.unsqueeze(3) => "unsqueeze", "axis 3");
+    panics!(x.index_select(2, [0]) => "index_select", "axis 2", "[2, 3]");
+    panics!(V::concat(&[&x, &x], 2) => "concat", "axis 2", "[2, 3]");
+    panics!(V::stack(&[&x, &x], 3) => "stack", "axis 3");
+    panics!(V::new(1.0).sum_axis(0) => "sum", "axis 0", "[]", "none");
+}
+
+#[test]
+fn repeated_and_missing_axes_are_named() {
+    let x = of(&[2, 3]);
+    panics!(x.sum_axis([0, 0]) => "sum", "axis 0", "repeated", "[0, 0]");
+    panics!(x.mean_axis([1, -1]) => "mean", "axis 1", "repeated", "[1, -1]");
+    panics!(x.softmax([0, -2]) => "softmax", "axis 0", "repeated");
+    panics!(x.permute([0, 0]) => "permute", "axis 0", "repeated");
+    panics!(x.permute(1) => "permute", "[1]", "[2, 3]", "exactly once");
+    panics!(x.permute([0_usize; 0]) => "permute", "[]", "[2, 3]", "exactly once");
+    panics!(x.unsqueeze([0, -4]) => "unsqueeze", "axis 0", "repeated");
+    panics!(x.squeeze_axis(0) => "squeeze", "axis 0", "[2, 3]", "length 2", "expected 1");
+    panics!(of(&[2, 1]).squeeze_axis([1, 1]) => "squeeze", "axis 1", "repeated");
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_named() {
+    let x = of(&[6]);
+    panics!(x.reshape([4, 2]) => "reshape", "6 elements", "[6]", "[4, 2]", "8");
+    panics!(x.reshape([4, -1]) => "reshape", "[6]", "[4, -1]", "multiple of 4");
+    panics!(x.reshape([-1, -1]) => "reshape", "[6]", "[-1, -1]", "one -1");
+    panics!(x.reshape([-2, 3]) => "reshape", "[6]", "[-2, 3]");
+    panics!(x.reshape([0, -1]) => "reshape", "[6]", "[0, -1]");
+    panics!(x.reshape([isize::MAX, 4]) => "reshape", "[6]", "larger than memory");
+    panics!(V::from_shape_vec([2, 2], vec![1.0; 3]) => "from_shape_vec", "[3]", "[2, 2]", "4");
+    panics!(V::from_shape_vec([usize::MAX / 2, 4], vec![1.0]) => "from_shape_vec", "[1]");
+    panics!(V::from_shape_vec([usize::MAX / 2, 4, 0], vec![]) => "from_shape_vec", "memory");
+    panics!(of(&[2, 3]).broadcast_to([2, 2]) => "broadcast_to", "[2, 3]", "[2, 2]", "expected");
+    panics!(of(&[2, 3]).broadcast_to(3) => "broadcast_to", "[2, 3]", "[3]");
+    panics!(of(&[1]).broadcast_to([1_usize << 40, 1_usize << 40]) => "broadcast_to", "1099511627776", "memory");
+    panics!(V::new(1.0).broadcast_to([-1, 2]) => "broadcast_to", "[-1, 2]");
+    panics!(of(&[2]).item() => "item", "[2]", "2 elements", "exactly one");
+    panics!(of(&[0]).item() => "item", "[0]", "0 elements");
+}
+
+#[test]
+fn indices_and_slices_beyond_the_end_are_named() {
+    let x = of(&[2, 3]);
+    panics!(x.index_select(1, [0, 5]) => "index_select", "index 5", "position 1", "axis 1", "[2, 3]", "length 3");
+    panics!(of(&[0]).index_select(0, [0]) => "index_select", "index 0", "[0]", "length 0");
+    panics!(x.slice(s![0]) => "slice", "1 range", "expected 2", "[2, 3]");
+    panics!(x.slice(s![0, 0, 0]) => "slice", "expected 2", "[2, 3]");
+    panics!(x.slice(s![2, ..]) => "slice", "index 2", "axis 0", "[2, 3]");
+    panics!(x.slice(s![-3, ..]) => "slice", "index -3", "axis 0", "[2, 3]");
+    panics!(x.slice(s![.., 1..4]) => "slice", "1..4", "axis 1", "[2, 3]");
+    panics!(x.slice(s![.., -4..]) => "slice", "-4..", "axis 1", "[2, 3]");
+    let still = ndarray::SliceInfoElem::Slice { start: 0, end: None, step: 0 };
+    panics!(of(&[3]).slice([still]) => "slice", "step", "axis 0", "[3]");
+}
+
+#[test]
+fn parts_that_do_not_fit_together_are_named() {
+    let x = of(&[2, 3]);
+    let none: [V; 0] = [];
+    panics!(V::concat(&[&x, &of(&[3])], 0) => "concat", "[3]", "[2, 3]", "expected");
+    panics!(V::concat(&[&x, &of(&[2, 2])], 0) => "concat", "[2, 2]", "expected [2, 3]");
+    panics!(V::concat(&[&x, &of(&[3, 2])], 1) => "concat", "[3, 2]", "expected [2, 2]");
+    panics!(V::concat(&[V::new(1.0)], 0) => "concat", "axis 0", "[]");
+    panics!(V::concat(&none, 0) => "concat", "0 arrays", "expected");
+    panics!(V::stack(&[&x, &of(&[3])], 0) => "stack", "[3]", "expected [2, 3]");
+    panics!(V::stack(&none, 0) => "stack", "0 arrays", "expected");
+    panics!(of(&[0, 3]).max() => "max", "[0, 3]", "empty");
+    panics!(of(&[0, 3]).max_axis(0) => "max", "[0, 3]", "empty");
+    panics!(of(&[0, 3]).max_keepdims(0) => "max", "[0, 3]", "empty");
+    panics!(of(&[0]).min() => "min", "[0]", "empty");
+    panics!(of(&[0, 3]).min_axis([0, 1]) => "min", "[0, 3]", "empty");
+    panics!(of(&[0, 3]).min_keepdims(-2) => "min", "[0, 3]", "empty");
+}
+
+#[test]
+fn labels_are_checked() {
+    let x = of(&[2, 3]);
+    panics!(x.cross_entropy([0, 3]) => "cross_entropy", "label 3", "position 1", "0 to 2");
+    panics!(x.cross_entropy([0]) => "cross_entropy", "1 labels", "expected 2");
+    panics!(of(&[3]).cross_entropy([0]) => "cross_entropy", "[3]", "2");
+    panics!(of(&[2, 2, 3]).cross_entropy([0, 0]) => "cross_entropy", "[2, 2, 3]", "2");
+    panics!(of(&[1, 0]).cross_entropy([0]) => "cross_entropy", "label 0", "0 classes");
+}
+
+#[test]
+fn gradients_that_are_not_there_are_explained() {
+    let (x, c) = (of(&[2, 3]), V::constant(1.0));
+    panics!(c.backward() => "backward", "[]", "leaf", "Value::new");
+    panics!(x.detach().backward() => "backward", "[2, 3]", "leaf");
+    panics!(no_grad(|| &x * &x).backward() => "backward", "[2, 3]", "no_grad");
+    panics!(c.backward_with(1.0) => "backward_with", "[]", "leaf");
+    panics!(x.backward_with(1.0) => "backward_with", "[]", "expected [2, 3]");
+    panics!(x.backward_with(array![[1.0], [2.0]]) => "backward_with", "[2, 1]", "expected [2, 3]");
+    panics!(c.grad_of(&[&x]) => "grad_of", "[]", "leaf");
+    panics!(x.grad_of(&[&c]) => "grad_of", "[]", "leaf");
+    panics!((&x * &x).grad() => "grad", "mul", "[2, 3]", "retain_grad");
+    panics!(grad(|x| x.square(), &x) => "grad", "[2, 3]", "expected []");
+    panics!(value_and_grad(|x| x.square(), &x) => "grad", "[2, 3]", "expected []");
+    panics!(jvp(|x| x.square(), &x, &c) => "jvp", "[]", "expected [2, 3]");
+}
+
+#[test]
+fn results_too_large_for_memory_are_errors() {
+    let (tall, wide) = (of(&[1, 1]).broadcast_to([1_usize << 33, 1]), of(&[1, 1]).broadcast_to([1, 1_usize << 33]));
+    panics!(&tall + &wide => "add", "8589934592", "memory");
+    panics!(tall.lt(&wide) => "lt", "8589934592", "memory");
+}
+
+/// Results that no memory holds, of operands that hold one element each.
+#[test]
+fn products_and_joins_too_large_for_memory_are_errors() {
+    let (tall, wide) = (of(&[1, 1]).broadcast_to([1_usize << 33, 1]), of(&[1, 1]).broadcast_to([1, 1_usize << 33]));
+    panics!(tall.matmul(&wide) => "matmul", "8589934592");
+    let long = of(&[1]).broadcast_to([usize::MAX >> 4]);
+    panics!(V::concat(&[&long; 9], 0) => "concat");
+    panics!(of(&[0]).reshape([isize::MAX, 2, 0]) => "reshape", "[0]");
+}
+
+#[test]
+fn try_forms_return_the_error_and_leave_no_trace() {
+    let (a, b) = (of(&[2, 3]), of(&[2]));
+    let pairs = [a.try_pow(&b), a.try_maximum(&b), a.try_minimum(&b)];
+    for (error, op) in pairs.into_iter().zip(["pow", "maximum", "minimum"]) {
+        assert_eq!(error.unwrap_err(), Error::Broadcast { op, left: vec![2, 3], right: vec![2] });
+    }
+    assert!(matches!(a.try_matmul(&a), Err(Error::Matmul { inner_left: 3, inner_right: 2, .. })));
+    assert!(matches!(a.try_sum_axis(5), Err(Error::Axis { op: "sum", axis: 5, .. })));
+    assert!(matches!(a.try_sum_axis([0, 0]), Err(Error::RepeatedAxis { op: "sum", axis: 0, .. })));
+    assert!(matches!(a.try_item(), Err(Error::Item { .. })));
+    assert!(matches!(a.try_backward_with(1.0), Err(Error::Shape { op: "backward_with", .. })));
+    assert!(matches!(V::constant(1.0).try_backward(), Err(Error::NotTracked { op: "backward", .. })));
+    assert_eq!(a.grad().data(), ArrayD::<f64>::zeros(&[2, 3][..]), "no gradient was added");
+    a.sum().backward();
+    assert_eq!(a.grad().data(), ArrayD::<f64>::ones(&[2, 3][..]));
+}
+
+#[test]
+fn errors_are_send_sync_and_std_errors() {
+    fn check<E: std::error::Error + Send + Sync + Clone + PartialEq + 'static>(_: E) {}
+    check(of(&[2]).try_item().unwrap_err());
+}
