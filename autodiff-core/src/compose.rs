@@ -1,8 +1,7 @@
 //! Functions built from other operations: they need no rule of their own.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Binary};
 use crate::error::{Error, twins};
-use crate::ops::where_;
 use crate::scalar::Scalar;
 use crate::shape::Axes;
 use crate::value::Value;
@@ -24,8 +23,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             }
             // The result does not change with a shift; shifted by the largest element, it keeps its digits.
             let top = self.detach().try_max_keepdims(axes.as_slice())?;
-            let finite = top.data().mapv(T::is_finite);
-            let shifted = self - where_(&finite, top, T::zero());
+            let shifted = self.zip(Binary::below, &top);
             Ok(&shifted - shifted.try_logsumexp_keepdims(axes.as_slice())?)
         }
 

@@ -7,7 +7,9 @@ use crate::rules::{
     Softmax, Sum,
 };
 use crate::scalar::Scalar;
-use crate::shape::{Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, reduced, resolve_axis};
+use crate::shape::{
+    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, reduced, resolve_axis,
+};
 use crate::value::{Operand, Value};
 use ndarray::{ArcArray, ArrayBase, Data, Dimension, IxDyn, SliceInfoElem, Zip};
 use std::borrow::Borrow;
@@ -310,6 +312,7 @@ fn matrices<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>) -> Resul
         left: a.shape().to_vec(),
         right: b.shape().to_vec(),
     })?;
+    checked_size("matmul", &full(&batch, m, n))?;
     let align = |x: &Value<T, B>, own: &[usize], rows, columns| {
         let padded: Shape =
             std::iter::repeat_n(1, batch.len() - own.len()).chain(own.iter().copied()).collect();
@@ -412,10 +415,13 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             let axis = resolve_axis(op, axis, self.shape())?;
             let length = self.shape()[axis];
             let indices: Vec<usize> = indices.into_iter().map(|i| *i.borrow()).collect();
-            match indices.iter().enumerate().find(|&(_, &i)| i >= length) {
-                Some((position, &index)) => Err(Error::Index { op, index, position, axis, shape: self.shape().to_vec() }),
-                None => Ok(Self::apply(IndexSelect { axis, indices: indices.into(), length }, &[self])),
+            if let Some((position, &index)) = indices.iter().enumerate().find(|&(_, &i)| i >= length) {
+                return Err(Error::Index { op, index, position, axis, shape: self.shape().to_vec() });
             }
+            let mut shape = Shape::from_slice(self.shape());
+            shape[axis] = indices.len();
+            checked_size(op, &shape)?;
+            Ok(Self::apply(IndexSelect { axis, indices: indices.into(), length }, &[self]))
         }
     }
 
@@ -454,7 +460,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         let parts: Vec<&Self> = parts.iter().map(|part| part.borrow()).collect();
         let first = parts.first().ok_or(Error::Count { op, what: "arrays", got: 0, expected: 1 })?;
         let axis = resolve_axis(op, axis, first.shape())?;
-        let mut starts = vec![0];
+        let mut starts = vec![0usize];
         for part in &parts {
             let mut expected = first.shape().to_vec();
             if part.ndim() == expected.len() {
@@ -463,10 +469,11 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             if part.shape() != expected {
                 return Err(Error::Shape { op, got: part.shape().to_vec(), expected });
             }
-            starts.push(starts[starts.len() - 1] + part.shape()[axis]);
+            starts.push(starts[starts.len() - 1].saturating_add(part.shape()[axis]));
         }
         let mut shape = Shape::from_slice(first.shape());
         shape[axis] = starts[parts.len()];
+        checked_size(op, &shape)?;
         Ok(Self::apply(Concat { axis, starts: starts.into(), shape }, &parts))
     }
 

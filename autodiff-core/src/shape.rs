@@ -142,6 +142,7 @@ impl Lengths {
             None if known == size => {}
             _ => return Err(fail()),
         }
+        checked_size(op, &out)?;
         Ok(out)
     }
 

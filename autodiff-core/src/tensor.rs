@@ -146,7 +146,7 @@ impl<T: Scalar> Tensor<T> {
         };
         let repeated = |axis: usize| a.base.shape()[axis] != a.shape[axis];
         let whole = (0..self.shape().len()).all(|axis| !repeated(axis) || axes.contains(&axis));
-        if op == Reduction::Sum && whole && self.is_spread() {
+        if op == Reduction::Sum && whole && self.is_spread() && self.len() != 0 {
             // n equal terms are n times one of them.
             let times: usize =
                 axes.iter().filter(|&&axis| repeated(axis)).map(|&axis| a.shape[axis]).product();

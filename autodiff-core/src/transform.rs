@@ -64,16 +64,18 @@ pub fn try_value_and_grad<T: Scalar, B: Backend<T>>(
     f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
     x: &Value<T, B>,
 ) -> Result<(Value<T, B>, Value<T, B>), Error> {
-    let inner = within(x);
-    let y = f(&inner);
-    if y.len() != 1 {
-        return Err(Error::Shape { op: "grad", got: y.shape().to_vec(), expected: Vec::new() });
-    }
-    let gradient = match y.tracked() {
-        None => zeros(x),
-        Some(_) => y.try_grad_of(&[&inner])?.remove(0),
-    };
-    Ok((y, gradient))
+    differentiated(|| {
+        let inner = within(x);
+        let y = f(&inner);
+        if y.len() != 1 {
+            return Err(Error::Shape { op: "grad", got: y.shape().to_vec(), expected: Vec::new() });
+        }
+        let gradient = match y.tracked() {
+            None => zeros(x),
+            Some(_) => y.try_grad_of(&[&inner])?.remove(0),
+        };
+        Ok((y, gradient))
+    })
 }
 
 /// The value of a function at `x`, and its derivative in the direction `tangent`, of the shape of `x`.
@@ -105,10 +107,23 @@ pub fn try_jvp<T: Scalar, B: Backend<T>>(
     x: &Value<T, B>,
     tangent: &Value<T, B>,
 ) -> Result<(Value<T, B>, Value<T, B>), Error> {
-    let inner = within(x);
-    let y = f(&inner);
-    let dy = y.try_tangent(&[(&inner, tangent)])?;
-    Ok((y, dy))
+    differentiated(|| {
+        let inner = within(x);
+        let y = f(&inner);
+        let dy = y.try_tangent(&[(&inner, tangent)])?;
+        Ok((y, dy))
+    })
+}
+
+/// A value of a function and its derivative, which are constants where they are taken inside `no_grad`.
+fn differentiated<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce() -> Result<(Value<T, B>, Value<T, B>), Error>,
+) -> Result<(Value<T, B>, Value<T, B>), Error> {
+    let (y, derivative) = graph::recorded(f)?;
+    match graph::is_recording() {
+        true => Ok((y, derivative)),
+        false => Ok((y.detach(), derivative.detach())),
+    }
 }
 
 /// `x` under an identity of its own, so that what a closure captured is told from what it was given.

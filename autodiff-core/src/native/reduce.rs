@@ -103,12 +103,10 @@ fn sum_slice<T: Scalar>(x: &[T]) -> T {
 fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     let count = T::of(axes.iter().map(|&a| x.len_of(Axis(a))).product::<usize>() as f64);
     let mut means = sum(x.view(), axes).mapv_into(|s| s / count);
-    if !means.iter().all(|m| m.is_finite()) {
-        // The sum may have overflowed although the mean is in range; infinities and NaN come out as before.
-        means = sum(x.mapv(|x| x / count).view(), axes);
-        if count == T::zero() {
-            means.fill(T::nan());
-        }
+    if count != T::zero() && !means.iter().all(|m| m.is_finite()) {
+        // A sum may have overflowed although its mean is in range; infinities and NaN come out as before.
+        let scaled = sum(x.mapv(|x| x / count).view(), axes);
+        means.zip_mut_with(&scaled, |m, &s| *m = if m.is_finite() { *m } else { s });
     }
     means
 }

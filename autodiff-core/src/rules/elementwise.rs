@@ -152,11 +152,17 @@ unary! {
     /// The exponential `e^x`; `d/dx = e^x`.
     pub exp(x) = x.exp(); |_, y| y; -2.0..2.0
 
-    /// The natural logarithm; `d/dx = 1 / x`. `ln(0)` is -inf with gradient +inf; NaN below 0.
-    pub ln(x) = x.ln(); |x, _| x.recip(); 0.5..3.0
+    /// The natural logarithm; `d/dx = 1 / x`. `ln(0)` is -inf with gradient +inf; both are NaN below 0.
+    pub ln(x) = x.ln(); |x, _| x.ln_slope(); 0.5..3.0
 
-    /// The square root; `d/dx = 1 / (2 sqrt(x))`, +inf at 0; NaN below 0.
-    pub sqrt(x) = x.sqrt(); |_, y| 0.5 / y; 0.5..3.0
+    /// The derivative of `ln`: `1 / x` on its domain, +inf at either zero.
+    pub(crate) ln_slope(x) = if x < T::zero() { T::nan() } else { x.abs().recip() }; |_, y| -(y * y); 0.5..2.0
+
+    /// The square root; `d/dx = 1 / (2 sqrt(x))`, +inf at 0; both are NaN below 0.
+    pub sqrt(x) = x.sqrt(); |_, y| y.sqrt_slope(); 0.5..3.0
+
+    /// The derivative of `sqrt` in terms of its result, `1 / (2 y)`, +inf at either zero.
+    pub(crate) sqrt_slope(y) = T::of(0.5) / y.abs(); |_, d| -2.0 * (d * d); 0.5..2.0
 
     /// The square, `x x`; `d/dx = 2 x`.
     pub square(x) = x * x; |x, _| 2.0 * x; -2.0..2.0
@@ -360,7 +366,7 @@ binary! {
 
     /// `ln(a)`, but 0 where `a` is 0 and `b` is not negative: `a^b` does not change with `b` there.
     pow_ln(a, b) = if a == T::zero() && b >= T::zero() { T::zero() } else { a.ln() };
-        |a, _, _| a.recip(); |_, _, _| 0.0; 0.5..2.0, -2.0..2.0
+        |a, _, _| a.ln_slope(); |_, _, _| 0.0; 0.5..2.0, -2.0..2.0
 
     /// The larger, NaN if either is.
     maximum(a, b) = if a > b || a.is_nan() { a } else { b };
@@ -383,9 +389,9 @@ binary! {
     chain(g, d) = { let y = g * d; if g == T::zero() || (d == T::zero() && !g.is_nan()) { T::zero() } else { y } };
         |_, d, _| d; |g, _, _| g; -2.0..2.0, -2.0..2.0
 
-    /// `e^(x - m)` for `m` at least `x`: 1 where both are +inf.
-    exp_below(x, m) = if x == m && m > T::neg_infinity() { T::one() } else { (x - m).exp() };
-        |_, _, y| y; |_, _, y| -y; -2.0..0.0, 0.0..1.0
+    /// `x - m` for `m` at least `x`: 0 where both are +inf.
+    below(x, m) = if x == m && m > T::neg_infinity() { T::zero() } else { x - m };
+        |_, _, _| 1.0; |_, _, _| -1.0; -2.0..0.0, 0.0..1.0
 }
 
 /// `a` where the mask, the first input, is not 0, else `b`.
