@@ -1,4 +1,60 @@
-//! The engine.
+//! The engine of [`autodiff`](https://docs.rs/autodiff): values that record how they were computed, and the sweeps
+//! that differentiate them, over [`ndarray`].
+//!
+//! # Values
+//!
+//! A [`Value`] is a number or an n-dimensional array of `f64` or `f32`. Operations on values are NumPy's and
+//! `ndarray`'s, with broadcasting; numbers and arrays may stand on either side of an operator.
+//!
+//! ```
+//! use autodiff_core::native::Value;
+//! use ndarray::array;
+//!
+//! let x = Value::new(array![1.0, 2.0, 3.0]);          // a leaf: differentiate with respect to it
+//! let t = array![1.5, 1.5, 4.0];                      // data
+//! let loss = (2.0 * &x - &t).square().mean();
+//! loss.backward();
+//! assert_eq!(loss.item(), (0.25 + 6.25 + 4.0) / 3.0);
+//! assert_eq!(x.grad().shape(), [3]);
+//! ```
+//!
+//! # Derivatives
+//!
+//! [`Value::backward`] adds to the [`grad`](Value::grad) of the leaves. [`Value::grad_of`] and [`grad`] give
+//! gradients as values, which can be differentiated again; [`jvp`] gives the derivative in one direction.
+//!
+//! ```
+//! use autodiff_core::{grad, jvp, native::Value};
+//! let f = |x: &Value| (x.sin() * x).sum();
+//! let x = Value::new(ndarray::array![0.5, 1.0]);
+//! let v = Value::constant(ndarray::array![1.0, 0.0]);
+//! // A Hessian-vector product: forward over reverse.
+//! let (_, hv) = jvp(|x| grad(f, x), &x, &v);
+//! let x0 = 0.5_f64;
+//! assert!((hv.data()[0] - (2.0 * x0.cos() - x0 * x0.sin())).abs() < 1e-15);
+//! ```
+//!
+//! A gradient is never lost silently. Only [`detach`](Value::detach) and [`no_grad`] cut; the gradient of an
+//! intermediate value is there if it was [asked for](Value::retain_grad), and an error if not; a `backward` from a
+//! constant is an error.
+//!
+//! At points where a function has no derivative, its gradient is the subgradient of least norm: 0 for `|x|`,
+//! `relu` and the bounds of [`clamp`](Value::clamp) at their kinks; elements that tie in a maximum share it. In a
+//! product of a cotangent and a derivative, zero absorbs infinity, and a zero cotangent NaN: what a result does not
+//! depend on has no say in its gradient.
+//!
+//! # Errors
+//!
+//! A mistake in shapes, axes or indices panics at the caller's line, with what was got and what was expected. Every
+//! method that can fail has a `try_` twin that returns an [`Error`].
+//!
+//! # Backends
+//!
+//! All arithmetic goes through a [`Backend`]: [`Native`] is pure Rust and the default of the type `Value`. In an
+//! expression such as `Value::new(3.0)` Rust does not apply defaults of type parameters: import
+//! [`native::Value`], which has the backend chosen. [`check`] holds the suite that a backend of your own must pass.
+#![deny(unsafe_code)] // not `forbid`, which ndarray's s![] does not pass
+
 pub mod backend;
 pub mod check;
 mod compose;
@@ -21,6 +77,6 @@ pub use native::Native;
 pub use ndarray;
 pub use ops::{Mask, try_where, where_};
 pub use scalar::Scalar;
-pub use shape::{Axes, Lengths};
+pub use shape::{Axes, LengthLiteral, Lengths};
 pub use transform::{grad, jvp, try_grad, try_jvp, try_value_and_grad, value_and_grad};
 pub use value::{IntoValue, Operand, Value};

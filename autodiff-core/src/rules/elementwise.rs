@@ -11,6 +11,7 @@ use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayViewD};
+use std::ops::Range;
 
 /// A partial derivative: a number everywhere, or an array.
 pub(crate) enum Partial<T: Scalar, B: Backend<T>> {
@@ -119,9 +120,8 @@ macro_rules! unary {
 
         impl<T: Scalar, B: Backend<T>> Listed<T, B> for Unary<T> {
             fn cases() -> Vec<Case<T, B>> {
-                let mut all = Vec::new();
-                $( unary!(@cases all, $name, $lo .. $hi $(, $p, $samples)?); )*
-                all
+                let rows = [$( unary!(@cases $name, $lo .. $hi $(, $p, $samples)?) ),*];
+                rows.into_iter().flatten().collect()
             }
         }
 
@@ -133,13 +133,13 @@ macro_rules! unary {
             }
         )* }
     };
-    (@cases $all:ident, $name:ident, $range:expr) => { $all.push(one($range, Unary::$name)) };
-    (@cases $all:ident, $name:ident, $range:expr, $p:ident, $samples:expr) => {
-        for $p in $samples { $all.push(one($range, Unary::$name { $p })) }
+    (@cases $name:ident, $range:expr) => { vec![one($range, Unary::$name)] };
+    (@cases $name:ident, $range:expr, $p:ident, $samples:expr) => {
+        $samples.into_iter().map(|$p| one($range, Unary::$name { $p })).collect()
     };
 }
 
-fn one<T: Scalar, B: Backend<T>>(range: std::ops::Range<f64>, op: Unary<T>) -> Case<T, B> {
+fn one<T: Scalar, B: Backend<T>>(range: Range<f64>, op: Unary<T>) -> Case<T, B> {
     let name = Rule::<T, B>::name(&op);
     let f = move |x: &[Value<T, B>]| Value::apply(op, &[&x[0]]);
     Case { elementwise: true, ..Case::new(name, &[(&[2, 3], range)], f) }
@@ -316,20 +316,14 @@ macro_rules! binary {
 
         impl<T: Scalar, B: Backend<T>> Listed<T, B> for Binary {
             fn cases() -> Vec<Case<T, B>> {
-                let mut all = Vec::new();
-                $( two(&mut all, Binary::$name, $alo..$ahi, $blo..$bhi); )*
-                all
+                let rows = [$( two(Binary::$name, $alo..$ahi, $blo..$bhi) ),*];
+                rows.into_iter().flatten().collect()
             }
         }
     };
 }
 
-fn two<T: Scalar, B: Backend<T>>(
-    all: &mut Vec<Case<T, B>>,
-    op: Binary,
-    a: std::ops::Range<f64>,
-    b: std::ops::Range<f64>,
-) {
+fn two<T: Scalar, B: Backend<T>>(op: Binary, a: Range<f64>, b: Range<f64>) -> Vec<Case<T, B>> {
     let shapes: [(&[usize], &[usize]); 6] = [
         (&[2, 3], &[2, 3]),
         (&[2, 3], &[3]),
@@ -338,11 +332,12 @@ fn two<T: Scalar, B: Backend<T>>(
         (&[1, 3], &[0, 3]),
         (&[2, 1, 3], &[4, 1]),
     ];
-    for (left, right) in shapes {
+    let case = |(left, right): (&[usize], &[usize])| {
         let f = move |x: &[Value<T, B>]| x[0].zip(op, &x[1]);
         let case = Case::new(op.name(), &[(left, a.clone()), (right, b.clone())], f);
-        all.push(Case { elementwise: left == right, ..case });
-    }
+        Case { elementwise: left == right, ..case }
+    };
+    shapes.map(case).into()
 }
 
 binary! {
