@@ -15,3 +15,5 @@ pub use autodiff_core::{
     Axes, Backend, Error, IntoValue, Lengths, Mask, Native, Operand, Scalar, grad, jvp, ndarray, no_grad, try_grad,
     try_jvp, try_value_and_grad, try_where, value_and_grad, where_,
 };
+
+pub mod nn;

@@ -1,0 +1,306 @@
+//! What an optimiser, or a file, sees of a model: its values, each with a name.
+
+use crate::{Scalar, Value};
+use std::fmt;
+
+/// Where a parameter stands in its model: field names and indices, joined by dots, as in `2.bias`.
+///
+/// It is made on the stack while a model is visited; its `Display` form is the name.
+///
+/// ```
+/// use autodiff::nn::Path;
+/// assert_eq!(Path::ROOT.index(2).field("bias").to_string(), "2.bias");
+/// assert_eq!(Path::ROOT.to_string(), "");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    part: Part<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Part<'a> {
+    Root,
+    Field(&'a str),
+    Index(usize),
+}
+
+impl Path<'_> {
+    /// The model itself: its name is empty.
+    pub const ROOT: Path<'static> = Path { parent: None, part: Part::Root };
+
+    /// The field `name` of what is here.
+    #[must_use]
+    pub fn field<'a>(&'a self, name: &'a str) -> Path<'a> {
+        Path { parent: Some(self), part: Part::Field(name) }
+    }
+
+    /// Element `i` of what is here.
+    #[must_use]
+    pub fn index(&self, i: usize) -> Path<'_> {
+        Path { parent: Some(self), part: Part::Index(i) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent
+            && !matches!(parent.part, Part::Root)
+        {
+            write!(f, "{parent}.")?;
+        }
+        match self.part {
+            Part::Root => Ok(()),
+            Part::Field(name) => f.write_str(name),
+            Part::Index(i) => write!(f, "{i}"),
+        }
+    }
+}
+
+/// A struct of values that have names: what is trained, differentiated with respect to, saved and loaded.
+///
+/// A [`Value`] is one, and so are a `Vec`, an array, an `Option` and a tuple of them. For a struct of one's own,
+/// [`parameters!`](crate::parameters) writes the implementation from the list of its fields; by hand, it is a line
+/// for each field in each of two methods:
+///
+/// ```
+/// use autodiff::Value;
+/// use autodiff::nn::{Linear, Parameters, Path};
+///
+/// struct Model {
+///     scale: Value,
+///     layers: Vec<Linear>,
+/// }
+///
+/// impl Parameters for Model {
+///     fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value)) {
+///         self.scale.visit(path.field("scale"), f);
+///         self.layers.visit(path.field("layers"), f);
+///     }
+///     fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value)) {
+///         self.scale.visit_mut(path.field("scale"), f);
+///         self.layers.visit_mut(path.field("layers"), f);
+///     }
+/// }
+///
+/// let layer = Linear::new(2, 3, &mut autodiff::nn::rng(0));
+/// let model = Model { scale: Value::new(1.0), layers: vec![layer] };
+/// let names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["scale", "layers.0.weight", "layers.0.bias"]);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of named `Value<{T}>`s",
+    note = "for a struct of values or layers, `autodiff::parameters!({Self} {{ field, ... }});` writes the implementation"
+)]
+pub trait Parameters<T: Scalar = f64> {
+    /// Calls `f` with each value and its place, which starts with `path`; always in the same order.
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>));
+
+    /// The same, to replace values.
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>));
+
+    /// The values with their names, such as `"0.weight"`; a lone [`Value`] has the empty name.
+    ///
+    /// ```
+    /// use autodiff::{Value, nn::Parameters};
+    /// let pair = (Value::new(1.0), [Value::new(2.0), Value::new(3.0)]);
+    /// let names: Vec<String> = pair.named_parameters().into_iter().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["0", "1.0", "1.1"]);
+    /// ```
+    fn named_parameters(&self) -> Vec<(String, &Value<T>)> {
+        let mut all = Vec::new();
+        self.visit(Path::ROOT, &mut |path, value| all.push((path.to_string(), value)));
+        all
+    }
+
+    /// The same, to replace values.
+    ///
+    /// ```
+    /// use autodiff::{Value, nn::Parameters};
+    /// let mut pair = (Value::new(1.0), Value::new(2.0));
+    /// for (name, value) in pair.named_parameters_mut() {
+    ///     *value = value.clone().with_label(name);
+    /// }
+    /// assert_eq!(pair.1.label().as_deref(), Some("1"));
+    /// ```
+    fn named_parameters_mut(&mut self) -> Vec<(String, &mut Value<T>)> {
+        let mut all = Vec::new();
+        self.visit_mut(Path::ROOT, &mut |path, value| all.push((path.to_string(), value)));
+        all
+    }
+
+    /// The number of numbers in all values together.
+    ///
+    /// ```
+    /// use autodiff::nn::{Linear, Parameters, rng};
+    /// let layer = Linear::<f64>::new(3, 4, &mut rng(0));
+    /// assert_eq!(layer.num_parameters(), 3 * 4 + 4);
+    /// ```
+    fn num_parameters(&self) -> usize {
+        let mut count = 0;
+        self.visit(Path::ROOT, &mut |_, value| count += value.len());
+        count
+    }
+}
+
+impl<T: Scalar> Parameters<T> for Value<T> {
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+        f(path, self);
+    }
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+        f(path, self);
+    }
+}
+
+/// A function has no parameters; a closure that needs some is a struct with an implementation of
+/// [`Module`](crate::nn::Module).
+impl<T: Scalar, F: Fn(&Value<T>) -> Value<T>> Parameters<T> for F {
+    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {}
+    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {}
+}
+
+impl<T: Scalar, P: Parameters<T>> Parameters<T> for Option<P> {
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+        if let Some(inner) = self {
+            inner.visit(path, f);
+        }
+    }
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+        if let Some(inner) = self {
+            inner.visit_mut(path, f);
+        }
+    }
+}
+
+macro_rules! sequences {
+    ($([$($generics:tt)*] $type:ty;)*) => { $(
+        impl<T: Scalar, P: Parameters<T>, $($generics)*> Parameters<T> for $type {
+            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+                for (i, part) in self.iter().enumerate() {
+                    part.visit(path.index(i), f);
+                }
+            }
+            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+                for (i, part) in self.iter_mut().enumerate() {
+                    part.visit_mut(path.index(i), f);
+                }
+            }
+        }
+    )* };
+}
+sequences! {
+    [] [P];
+    [] Vec<P>;
+    [const N: usize] [P; N];
+}
+
+macro_rules! tuples {
+    ($($($P:ident $i:tt),+;)*) => { $(
+        impl<T: Scalar, $($P: Parameters<T>),+> Parameters<T> for ($($P,)+) {
+            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+                $( self.$i.visit(path.index($i), f); )+
+            }
+            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+                $( self.$i.visit_mut(path.index($i), f); )+
+            }
+        }
+    )* };
+}
+tuples! {
+    A 0;
+    A 0, B 1;
+    A 0, B 1, C 2;
+    A 0, B 1, C 2, D 3;
+    A 0, B 1, C 2, D 3, E 4;
+    A 0, B 1, C 2, D 3, E 4, F 5;
+}
+
+/// Implements [`Parameters`](crate::nn::Parameters) for a struct, from the list of its fields that hold values.
+///
+/// The struct is of `f64` values, or generic over the element type alone. Fields that are not listed are not
+/// visited.
+///
+/// ```
+/// use autodiff::nn::{Linear, Module, Parameters, rng};
+/// use autodiff::{Scalar, Value, parameters};
+///
+/// struct Spring {
+///     stiffness: Value,
+///     damping: Value,
+///     mass: f64,
+/// }
+/// parameters!(Spring { stiffness, damping });
+///
+/// struct Residual<T: Scalar> {
+///     inner: Linear<T>,
+/// }
+/// parameters!(Residual<T> { inner });
+///
+/// impl<T: Scalar> Module<T> for Residual<T> {
+///     fn forward(&self, x: &Value<T>) -> Value<T> {
+///         x + self.inner.forward(x).tanh()
+///     }
+/// }
+///
+/// let spring = Spring { stiffness: Value::new(2.0), damping: Value::new(0.1), mass: 1.0 };
+/// assert_eq!(spring.named_parameters()[1].0, "damping");
+/// let layer = Residual { inner: Linear::<f32>::new(3, 3, &mut rng(0)) };
+/// assert_eq!(layer.named_parameters()[0].0, "inner.weight");
+/// # let _ = spring.mass;
+/// ```
+#[macro_export]
+macro_rules! parameters {
+    ($Model:ident { $($field:ident),* $(,)? }) => {
+        impl $crate::nn::Parameters<f64> for $Model {
+            $crate::parameters!(@methods f64; $($field),*);
+        }
+    };
+    ($Model:ident<$T:ident> { $($field:ident),* $(,)? }) => {
+        impl<$T: $crate::Scalar> $crate::nn::Parameters<$T> for $Model<$T> {
+            $crate::parameters!(@methods $T; $($field),*);
+        }
+    };
+    (@methods $T:ty; $($field:ident),*) => {
+        fn visit<'a>(
+            &'a self,
+            path: $crate::nn::Path<'_>,
+            f: &mut dyn FnMut($crate::nn::Path<'_>, &'a $crate::Value<$T>),
+        ) {
+            $( $crate::nn::Parameters::visit(&self.$field, path.field(stringify!($field)), f); )*
+        }
+        fn visit_mut<'a>(
+            &'a mut self,
+            path: $crate::nn::Path<'_>,
+            f: &mut dyn FnMut($crate::nn::Path<'_>, &'a mut $crate::Value<$T>),
+        ) {
+            $( $crate::nn::Parameters::visit_mut(&mut self.$field, path.field(stringify!($field)), f); )*
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_each_value_once_in_order() {
+        let mut nested = (vec![Value::new(1.0), Value::new(2.0)], None::<Value>, Some(Value::new(3.0)));
+        let names = |n: &dyn Parameters| -> Vec<String> {
+            n.named_parameters().into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&nested), ["0.0", "0.1", "2"]);
+        for (_, value) in nested.named_parameters_mut() {
+            *value = Value::new(value.item() * 10.0);
+        }
+        let values: Vec<f64> = nested.named_parameters().iter().map(|(_, value)| value.item()).collect();
+        assert_eq!(values, [10.0, 20.0, 30.0]);
+        assert_eq!(nested.num_parameters(), 3);
+    }
+
+    #[test]
+    fn functions_have_none() {
+        let nothing: &dyn Parameters = &(|x: &Value| x.relu());
+        assert_eq!(nothing.num_parameters(), 0);
+        assert!(Parameters::<f32>::named_parameters(&Value::<f32>::tanh).is_empty());
+    }
+}
