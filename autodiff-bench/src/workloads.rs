@@ -1,0 +1,239 @@
+//! The workloads: what is computed and differentiated, defined once for every element type and backend.
+
+use crate::inputs::array;
+use autodiff_core::{Backend, Scalar, Value, grad, jvp};
+use ndarray::{ArrayD, s};
+
+/// A computation to time, with its inputs made.
+pub trait Cell {
+    /// Computes the workload's number and its gradients once.
+    fn call(&mut self) -> f64;
+
+    /// The Euclidean norm of all gradients of the last call.
+    fn gradient_norm(&self) -> f64;
+}
+
+type Build = Box<dyn Fn() -> Box<dyn Cell>>;
+
+/// A workload by name.
+pub struct Workload {
+    /// The name, as in `"W2_elt_1024"`: the same for every peer.
+    pub name: String,
+    build: Build,
+}
+
+impl Workload {
+    /// Makes the inputs.
+    pub fn build(&self) -> Box<dyn Cell> {
+        (self.build)()
+    }
+
+    /// The kind of work, by which results are grouped: `"W2_elt"`.
+    pub fn family(&self) -> &str {
+        let end = self.name.match_indices('_').nth(1).map_or(self.name.len(), |(at, _)| at);
+        &self.name[..end]
+    }
+}
+
+/// A function of leaves with a number as its result, differentiated with respect to all of them.
+struct Gradient<T: Scalar, B: Backend<T>, F> {
+    leaves: Vec<Value<T, B>>,
+    f: F,
+}
+
+impl<T: Scalar, B: Backend<T>, F: Fn(&[Value<T, B>]) -> Value<T, B>> Cell for Gradient<T, B, F> {
+    fn call(&mut self) -> f64 {
+        self.leaves.iter().for_each(Value::zero_grad);
+        let y = (self.f)(&self.leaves);
+        y.backward();
+        y.item().as_f64()
+    }
+
+    fn gradient_norm(&self) -> f64 {
+        norm(self.leaves.iter().map(Value::grad))
+    }
+}
+
+/// A function whose result is itself a derivative; its number is the sum of the elements.
+struct Derivative<T: Scalar, B: Backend<T>, F> {
+    f: F,
+    last: Option<Value<T, B>>,
+}
+
+impl<T: Scalar, B: Backend<T>, F: Fn() -> Value<T, B>> Cell for Derivative<T, B, F> {
+    fn call(&mut self) -> f64 {
+        let y = (self.f)();
+        let sum = y.sum().item().as_f64();
+        self.last = Some(y);
+        sum
+    }
+
+    fn gradient_norm(&self) -> f64 {
+        norm(self.last.iter().cloned())
+    }
+}
+
+fn norm<T: Scalar, B: Backend<T>>(values: impl Iterator<Item = Value<T, B>>) -> f64 {
+    values.map(|v| v.data().iter().map(|x| x.as_f64().powi(2)).sum::<f64>()).sum::<f64>().sqrt()
+}
+
+/// Inputs are leaves, and in `f` come in the order of their salts.
+fn gradient<T: Scalar, B: Backend<T>>(
+    name: impl Into<String>,
+    inputs: impl Fn() -> Vec<ArrayD<T>> + 'static,
+    f: impl Fn(&[Value<T, B>]) -> Value<T, B> + Copy + 'static,
+) -> Workload {
+    let build = move || -> Box<dyn Cell> {
+        Box::new(Gradient { leaves: inputs().into_iter().map(Value::new).collect(), f })
+    };
+    Workload { name: name.into(), build: Box::new(build) }
+}
+
+fn constant<T: Scalar, B: Backend<T>>(shape: &[usize], salt: u64) -> Value<T, B> {
+    Value::constant(array::<T>(shape, salt))
+}
+
+/// All workloads, on one element type and backend.
+pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
+    let mut all = vec![chain::<T, B>("W1_scalar_chain", 10_000)];
+    for (name, rows, columns) in
+        [("W2_elt_2x3", 2, 3), ("W2_elt_1024", 1024, 1024), ("W2_elt_4096", 4096, 4096)]
+    {
+        all.push(elementwise::<T, B>(name, rows, columns));
+    }
+    for n in [256, 1024, 2048] {
+        all.extend(product::<T, B>(&format!("W3_matmul_{n}"), &[n, n], &[n, n], &[n, n]));
+    }
+    for (n, m) in [(4096, 8), (1024, 32), (64, 128)] {
+        all.extend(product::<T, B>(&format!("W4_bmm_{n}x{m}"), &[n, m, m], &[n, m, m], &[n, m, m]));
+    }
+    let (a, b, c) = ([32, 1, 64, 64], [1, 32, 64, 64], [32, 32, 64, 64]);
+    all.extend(product::<T, B>("W4_bmm_bcast_32x32x64", &a, &b, &c));
+    all.push(attention::<T, B>());
+    all.extend(rows::<T, B>());
+    all.push(hessian_product::<T, B>());
+    all.push(views::<T, B>());
+    all.extend(
+        [1_000, 10_000, 100_000, 1_000_000, 10_000_000].map(|n| chain::<T, B>(&format!("W12_chain_{n}"), n)),
+    );
+    all.extend(
+        [1, 16, 256, 4096, 16_384, 65_536].map(|n| elementwise::<T, B>(&format!("W13_elt_{n}"), n, 1024)),
+    );
+    all.extend([1, 16, 256, 4096].map(|n| {
+        let shape = [n, 32, 32];
+        plain_product::<T, B>(&format!("W14_bmm_{n}"), &shape, &shape)
+    }));
+    all.push(deep_network::<T, B>());
+    all
+}
+
+/// A chain of `2 n + 1` operations on numbers.
+fn chain<T: Scalar, B: Backend<T>>(name: &str, n: usize) -> Workload {
+    let build = move || -> Box<dyn Cell> {
+        let leaves = [0.5, 0.999, 0.001].map(|x| Value::<T, B>::new(T::of(x))).into();
+        let f = move |x: &[Value<T, B>]| (0..n).fold(x[0].clone(), |y, _| y * &x[1] + &x[2]).tanh();
+        Box::new(Gradient { leaves, f })
+    };
+    Workload { name: name.into(), build: Box::new(build) }
+}
+
+/// A sum of elementwise functions of a matrix and a row.
+fn elementwise<T: Scalar, B: Backend<T>>(name: &str, rows: usize, columns: usize) -> Workload {
+    gradient::<T, B>(
+        name,
+        move || vec![array(&[rows, columns], 0), array(&[1, columns], 1)],
+        |x| ((&x[0] + &x[1]).tanh() * (&x[0] + T::of(2.0))).sum(),
+    )
+}
+
+fn plain_product<T: Scalar, B: Backend<T>>(name: &str, a: &[usize], b: &[usize]) -> Workload {
+    let (a, b) = (a.to_vec(), b.to_vec());
+    gradient::<T, B>(name, move || vec![array(&a, 0), array(&b, 1)], |x| x[0].matmul(&x[1]).sum())
+}
+
+/// A matrix product, summed; and summed with weights, where no engine can do with less than the product.
+fn product<T: Scalar, B: Backend<T>>(name: &str, a: &[usize], b: &[usize], c: &[usize]) -> [Workload; 2] {
+    let shapes = [a.to_vec(), b.to_vec(), c.to_vec()];
+    let build = move || -> Box<dyn Cell> {
+        let leaves = vec![Value::<T, B>::new(array(&shapes[0], 0)), Value::new(array(&shapes[1], 1))];
+        let weights = constant(&shapes[2], 2);
+        Box::new(Gradient { leaves, f: move |x: &[Value<T, B>]| (x[0].matmul(&x[1]) * &weights).sum() })
+    };
+    [plain_product::<T, B>(name, a, b), Workload { name: format!("{name}_weighted"), build: Box::new(build) }]
+}
+
+/// Scaled dot-product attention.
+fn attention<T: Scalar, B: Backend<T>>() -> Workload {
+    let shape = [4, 8, 128, 64];
+    gradient::<T, B>(
+        "W6_attention",
+        move || (0..3).map(|salt| array(&shape, salt)).collect(),
+        |x| ((x[0].matmul(x[1].swap_axes(-1, -2)) / T::of(8.0)).softmax(-1).matmul(&x[2])).sum(),
+    )
+}
+
+/// Normalisations of the rows of a matrix.
+fn rows<T: Scalar, B: Backend<T>>() -> [Workload; 3] {
+    const SHAPE: [usize; 2] = [4096, 1024];
+    type Normalise<T, B> = fn(&Value<T, B>) -> Value<T, B>;
+    let weighted = |name: &str, f: Normalise<T, B>| {
+        let build = move || -> Box<dyn Cell> {
+            let weights = constant::<T, B>(&SHAPE, 1);
+            let leaves = vec![Value::new(array(&SHAPE, 0))];
+            Box::new(Gradient { leaves, f: move |x: &[Value<T, B>]| (f(&x[0]) * &weights).sum() })
+        };
+        Workload { name: name.into(), build: Box::new(build) }
+    };
+    [
+        gradient::<T, B>("W7_logsumexp", || vec![array(&SHAPE, 0)], |x| x[0].logsumexp_axis(-1).sum()),
+        weighted("W7_softmax", |x| x.softmax(-1)),
+        weighted("W7_layernorm", |x| {
+            let centred = x - x.mean_keepdims(-1);
+            &centred / (centred.square().mean_keepdims(-1) + T::of(1e-5)).sqrt()
+        }),
+    ]
+}
+
+/// A Hessian-vector product of a logistic regression, forward over reverse.
+fn hessian_product<T: Scalar, B: Backend<T>>() -> Workload {
+    let build = || -> Box<dyn Cell> {
+        let (x, w, v) = (constant::<T, B>(&[2000, 100], 0), constant(&[100], 2), constant(&[100], 3));
+        let signs = constant(&[2000], 1).sign();
+        let f = move || {
+            let loss = |w: &Value<T, B>| (-(&signs * x.matmul(w))).softplus().mean();
+            jvp(|w| grad(loss, w), &w, &v).1
+        };
+        Box::new(Derivative { f, last: None })
+    };
+    Workload { name: "W9_hvp".into(), build: Box::new(build) }
+}
+
+/// Transposed, strided and joined views.
+fn views<T: Scalar, B: Backend<T>>() -> Workload {
+    gradient::<T, B>(
+        "W10_views",
+        || vec![array(&[64, 128, 256], 0)],
+        |x| {
+            let p = x[0].permute([0, 2, 1]);
+            let parts = [p.slice(s![.., 10..200, ..;2]), p.slice(s![.., 10..200, 1..;2])];
+            Value::concat(&parts, 2).mean_axis(1).square().sum()
+        },
+    )
+}
+
+/// Twelve layers, for the memory that a training step needs.
+fn deep_network<T: Scalar, B: Backend<T>>() -> Workload {
+    const WIDTH: usize = 512;
+    let build = || -> Box<dyn Cell> {
+        let scale = T::of(2.0 / (WIDTH as f64).sqrt());
+        let leaves = (0..12)
+            .map(|layer| Value::<T, B>::new(array::<T>(&[WIDTH, WIDTH], 20 + layer) * scale))
+            .collect();
+        let input = constant(&[WIDTH, WIDTH], 0);
+        let f = move |weights: &[Value<T, B>]| {
+            weights.iter().fold(input.clone(), |x, w| x.matmul(w).tanh()).square().mean()
+        };
+        Box::new(Gradient { leaves, f })
+    };
+    Workload { name: "W15_deep_mlp".into(), build: Box::new(build) }
+}
