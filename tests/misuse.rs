@@ -214,7 +214,8 @@ fn gradients_that_are_not_there_are_explained() {
 
 #[test]
 fn results_too_large_for_memory_are_errors() {
-    let (tall, wide) = (of(&[1, 1]).broadcast_to([1_usize << 33, 1]), of(&[1, 1]).broadcast_to([1, 1_usize << 33]));
+    let (tall, wide) =
+        (of(&[1, 1]).broadcast_to([1_usize << 33, 1]), of(&[1, 1]).broadcast_to([1, 1_usize << 33]));
     panics!(&tall + &wide => "add", "8589934592", "memory");
     panics!(tall.lt(&wide) => "lt", "8589934592", "memory");
 }
@@ -222,11 +223,12 @@ fn results_too_large_for_memory_are_errors() {
 /// Results that no memory holds, of operands that hold one element each.
 #[test]
 fn products_and_joins_too_large_for_memory_are_errors() {
-    let (tall, wide) = (of(&[1, 1]).broadcast_to([1_usize << 33, 1]), of(&[1, 1]).broadcast_to([1, 1_usize << 33]));
+    let (tall, wide) =
+        (of(&[1, 1]).broadcast_to([1_usize << 33, 1]), of(&[1, 1]).broadcast_to([1, 1_usize << 33]));
     panics!(tall.matmul(&wide) => "matmul", "8589934592");
     let long = of(&[1]).broadcast_to([usize::MAX >> 4]);
     panics!(V::concat(&[&long; 9], 0) => "concat");
-    panics!(of(&[0]).reshape([isize::MAX, 2, 0]) => "reshape", "[0]");
+    panics!(of(&[0]).reshape([isize::MAX, 2, 0]) => "reshape", "[9223372036854775807, 2, 0]", "memory");
 }
 
 #[test]

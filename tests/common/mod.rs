@@ -86,16 +86,17 @@ pub fn same(got: f64, want: f64, sign: bool) -> bool {
 pub fn assert_same<T: Real>(got: &V<T>, shape: &[usize], want: &[f64]) {
     assert_eq!(got.shape(), shape, "the shape");
     let got = elements(got);
-    let equal = got.len() == want.len() && got.iter().zip(want).all(|(&g, &w)| same(g, T::of(w).as_f64(), false));
+    let equal =
+        got.len() == want.len() && got.iter().zip(want).all(|(&g, &w)| same(g, T::of(w).as_f64(), false));
     assert!(equal, "got {got:?}, expected {want:?} ({})", T::NAME);
 }
 
-/// Checks shape and elements of two values: equal, or within `ulps` steps of the larger number.
+/// Checks shape and elements of two values: equal, or finite and within `ulps` steps.
 #[track_caller]
 pub fn assert_close<T: Real>(got: &V<T>, want: &V<T>, ulps: f64, what: &str) {
     assert_eq!(got.shape(), want.shape(), "{what}: the shape");
     for (g, w) in elements(got).into_iter().zip(elements(want)) {
-        let near = (g - w).abs() <= ulps * T::EPSILON * larger(g.abs(), w.abs());
+        let near = w.is_finite() && (g - w).abs() <= ulps * T::EPSILON * w.abs();
         assert!(near || same(g, w, false), "{what}: got {g:e}, expected {w:e} ({})", T::NAME);
     }
 }
@@ -107,7 +108,8 @@ pub fn larger(a: f64, b: f64) -> f64 {
 /// The sum of the elements and its gradients.
 pub fn gradients<T: Real>(y: &V<T>, inputs: &[&V<T>]) -> Vec<V<T>> {
     // A value that depends on no input has no gradient, which is 0 everywhere.
-    y.try_grad_of(inputs).unwrap_or_else(|_| inputs.iter().map(|x| V::<T>::constant(x.data().mapv(|_| T::zero()))).collect())
+    y.try_grad_of(inputs)
+        .unwrap_or_else(|_| inputs.iter().map(|x| V::<T>::constant(x.data().mapv(|_| T::zero()))).collect())
 }
 
 /// Value, first and second derivative of an elementwise function at a number; an array must give the same.
@@ -139,7 +141,13 @@ thread_local! {
     static CAUGHT: RefCell<Option<Option<Panic>>> = const { RefCell::new(None) };
 }
 
-/// The panic of `f`, which must panic. Other threads' panics are reported as ever.
+fn text(payload: &dyn std::any::Any) -> String {
+    let text =
+        payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("not text").to_string()
+}
+
+/// The panic of `f`, if it panics. Other threads' panics are reported as ever.
 pub fn panic_of<R>(f: impl FnOnce() -> R) -> Option<Panic> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -147,7 +155,7 @@ pub fn panic_of<R>(f: impl FnOnce() -> R) -> Option<Panic> {
         std::panic::set_hook(Box::new(move |info| {
             let awaited = CAUGHT.with_borrow_mut(|caught| match caught {
                 Some(slot) => {
-                    let message = info.payload_as_str().unwrap_or("not text").to_string();
+                    let message = text(info.payload());
                     let place = info.location().expect("a location");
                     *slot = Some(Panic { message, file: place.file().to_string(), line: place.line() });
                     true

@@ -1,0 +1,691 @@
+//! Values and derivatives at the points that engines of this kind get wrong: zeros of either sign, infinities,
+//! NaN, subnormals, the largest numbers, ties and the borders of domains.
+#![allow(clippy::excessive_precision)]
+
+#[macro_use]
+mod common;
+
+use autodiff::{Value, grad, where_};
+use common::*;
+use ndarray::array;
+
+const INF: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
+
+type Row = (f64, [f64; 3]);
+
+/// `f`, `f'` and `f''` at special points. In values the sign of zero counts; derivatives may be either zero.
+fn table<T: Real>() -> Vec<(&'static str, Function<T>, Vec<Row>)> {
+    let recip = vec![
+        (0.0, [INF, -INF, INF]),
+        (-0.0, [-INF, -INF, -INF]),
+        (1.0, [1.0, -1.0, 2.0]),
+        (-1.0, [-1.0, -1.0, -2.0]),
+        (INF, [0.0, 0.0, 0.0]),
+        (-INF, [-0.0, 0.0, 0.0]),
+        (NAN, [NAN; 3]),
+    ];
+    let square = vec![
+        (0.0, [0.0, 0.0, 2.0]),
+        (-0.0, [0.0, 0.0, 2.0]),
+        (1.0, [1.0, 2.0, 2.0]),
+        (-1.0, [1.0, -2.0, 2.0]),
+        (INF, [INF, INF, 2.0]),
+        (-INF, [INF, -INF, 2.0]),
+    ];
+    let cube = vec![
+        (0.0, [0.0, 0.0, 0.0]),
+        (-0.0, [-0.0, 0.0, 0.0]),
+        (-1.0, [-1.0, 3.0, -6.0]),
+        (-2.0, [-8.0, 12.0, -12.0]),
+        (INF, [INF, INF, INF]),
+        (-INF, [-INF, INF, -INF]),
+        (NAN, [NAN; 3]),
+    ];
+    let identity = vec![
+        (0.0, [0.0, 1.0, 0.0]),
+        (-0.0, [-0.0, 1.0, 0.0]),
+        (-3.0, [-3.0, 1.0, 0.0]),
+        (INF, [INF, 1.0, 0.0]),
+        (-INF, [-INF, 1.0, 0.0]),
+    ];
+    let one: Vec<Row> = [0.0, -0.0, 1.0, -1.0, INF, -INF, NAN].map(|x| (x, [1.0, 0.0, 0.0])).into();
+    vec![
+        ("neg", |x| -x, vec![(0.0, [-0.0, -1.0, 0.0]), (-0.0, [0.0, -1.0, 0.0]), (INF, [-INF, -1.0, 0.0])]),
+        (
+            "exp",
+            |x| x.exp(),
+            vec![(0.0, [1.0; 3]), (-0.0, [1.0; 3]), (INF, [INF; 3]), (-INF, [0.0; 3]), (NAN, [NAN; 3])],
+        ),
+        (
+            "ln",
+            |x| x.ln(),
+            vec![
+                (0.0, [-INF, INF, -INF]),
+                (-0.0, [-INF, INF, -INF]),
+                (1.0, [0.0, 1.0, -1.0]),
+                (-1.0, [NAN; 3]),
+                (-INF, [NAN; 3]),
+                (2.0, [T::of(2.0).ln().as_f64(), 0.5, -0.25]),
+                (INF, [INF, 0.0, 0.0]),
+                (NAN, [NAN; 3]),
+            ],
+        ),
+        (
+            "sqrt",
+            |x| x.sqrt(),
+            vec![
+                (0.0, [0.0, INF, -INF]),
+                (-0.0, [-0.0, INF, -INF]),
+                (1.0, [1.0, 0.5, -0.25]),
+                (4.0, [2.0, 0.25, -1.0 / 32.0]),
+                (INF, [INF, 0.0, 0.0]),
+                (-1.0, [NAN; 3]),
+                (-INF, [NAN; 3]),
+                (NAN, [NAN; 3]),
+            ],
+        ),
+        ("square", |x| x.square(), square.clone()),
+        ("recip", |x| x.recip(), recip.clone()),
+        (
+            "sin",
+            |x| x.sin(),
+            vec![(0.0, [0.0, 1.0, 0.0]), (-0.0, [-0.0, 1.0, 0.0]), (INF, [NAN; 3]), (-INF, [NAN; 3])],
+        ),
+        (
+            "cos",
+            |x| x.cos(),
+            vec![(0.0, [1.0, 0.0, -1.0]), (-0.0, [1.0, 0.0, -1.0]), (INF, [NAN; 3]), (NAN, [NAN; 3])],
+        ),
+        (
+            "tanh",
+            |x| x.tanh(),
+            vec![
+                (0.0, [0.0, 1.0, 0.0]),
+                (-0.0, [-0.0, 1.0, 0.0]),
+                (INF, [1.0, 0.0, 0.0]),
+                (-INF, [-1.0, 0.0, 0.0]),
+                (NAN, [NAN; 3]),
+            ],
+        ),
+        (
+            "sigmoid",
+            |x| x.sigmoid(),
+            vec![
+                (0.0, [0.5, 0.25, 0.0]),
+                (-0.0, [0.5, 0.25, 0.0]),
+                (-800.0, [0.0; 3]),
+                (INF, [1.0, 0.0, 0.0]),
+                (-INF, [0.0; 3]),
+                (NAN, [NAN; 3]),
+            ],
+        ),
+        (
+            "softplus",
+            |x| x.softplus(),
+            vec![
+                (0.0, [T::of(2.0).ln().as_f64(), 0.5, 0.25]),
+                (1000.0, [1000.0, 1.0, 0.0]),
+                (INF, [INF, 1.0, 0.0]),
+                (-INF, [0.0; 3]),
+                (NAN, [NAN; 3]),
+            ],
+        ),
+        (
+            "abs",
+            |x| x.abs(),
+            vec![
+                (0.0, [0.0; 3]),
+                (-0.0, [0.0; 3]),
+                (1.0, [1.0, 1.0, 0.0]),
+                (-1.0, [1.0, -1.0, 0.0]),
+                (INF, [INF, 1.0, 0.0]),
+                (-INF, [INF, -1.0, 0.0]),
+            ],
+        ),
+        (
+            "sign",
+            |x| x.sign(),
+            vec![
+                (0.0, [0.0; 3]),
+                (-0.0, [0.0; 3]),
+                (2.0, [1.0, 0.0, 0.0]),
+                (-2.0, [-1.0, 0.0, 0.0]),
+                (INF, [1.0, 0.0, 0.0]),
+                (-INF, [-1.0, 0.0, 0.0]),
+            ],
+        ),
+        (
+            "relu",
+            |x| x.relu(),
+            vec![
+                (0.0, [0.0; 3]),
+                (1.0, [1.0, 1.0, 0.0]),
+                (-1.0, [0.0; 3]),
+                (INF, [INF, 1.0, 0.0]),
+                (-INF, [0.0; 3]),
+            ],
+        ),
+        (
+            "clamp(0, 1)",
+            |x| x.clamp(T::zero(), T::one()),
+            vec![
+                (0.0, [0.0; 3]),
+                (0.5, [0.5, 1.0, 0.0]),
+                (1.0, [1.0, 0.0, 0.0]),
+                (2.0, [1.0, 0.0, 0.0]),
+                (-1.0, [0.0; 3]),
+                (INF, [1.0, 0.0, 0.0]),
+                (-INF, [0.0; 3]),
+            ],
+        ),
+        ("clamp(2, 1)", |x| x.clamp(T::of(2.0), T::one()), vec![(1.5, [1.0, 0.0, 0.0])]),
+        (
+            "clamp(-inf, inf)",
+            |x| x.clamp(T::neg_infinity(), T::infinity()),
+            vec![(-0.0, [-0.0, 1.0, 0.0]), (1e30, [T::of(1e30).as_f64(), 1.0, 0.0])],
+        ),
+        ("powi(0)", |x| x.powi(0), one.clone()),
+        ("powi(1)", |x| x.powi(1), identity.clone()),
+        ("powi(2)", |x| x.powi(2), square.clone()),
+        ("powi(3)", |x| x.powi(3), cube.clone()),
+        (
+            "powi(4)",
+            |x| x.powi(4),
+            vec![(0.0, [0.0; 3]), (-2.0, [16.0, -32.0, 48.0]), (-INF, [INF, -INF, INF])],
+        ),
+        ("powi(-1)", |x| x.powi(-1), recip),
+        (
+            "powi(-2)",
+            |x| x.powi(-2),
+            vec![
+                (0.0, [INF, -INF, INF]),
+                (-0.0, [INF, INF, INF]),
+                (-2.0, [0.25, 0.25, 0.375]),
+                (INF, [0.0; 3]),
+            ],
+        ),
+        ("powi(MAX)", |x| x.powi(i32::MAX), vec![(0.0, [0.0; 3]), (INF, [INF; 3]), (0.5, [0.0; 3])]),
+        ("powi(MIN)", |x| x.powi(i32::MIN), vec![(2.0, [0.0; 3]), (INF, [0.0; 3])]),
+        ("powf(0)", |x| x.powf(T::zero()), one),
+        ("powf(1)", |x| x.powf(T::one()), identity),
+        ("powf(2)", |x| x.powf(T::of(2.0)), square),
+        ("powf(3)", |x| x.powf(T::of(3.0)), cube),
+        (
+            "powf(0.5)",
+            |x| x.powf(T::of(0.5)),
+            vec![
+                (0.0, [0.0, INF, -INF]),
+                (4.0, [2.0, 0.25, -1.0 / 32.0]),
+                (-1.0, [NAN; 3]),
+                (INF, [INF, 0.0, 0.0]),
+            ],
+        ),
+        ("pow(3), constant", |x| x.pow(T::of(3.0)), vec![(-2.0, [-8.0, 12.0, -12.0]), (0.0, [0.0; 3])]),
+        ("pow(0), constant", |x| x.pow(T::zero()), vec![(0.0, [1.0, 0.0, 0.0]), (-1.0, [1.0, 0.0, 0.0])]),
+    ]
+}
+
+fn elementwise_functions_at_special_points<T: Real>() {
+    for (name, f, rows) in table::<T>() {
+        for (x, want) in rows {
+            let got = derivatives(f, T::of(x));
+            let right =
+                same(got[0], want[0], true) && (1..3).all(|i| same(got[i], T::of(want[i]).as_f64(), false));
+            assert!(right, "{name} of {x:?}: got {got:?}, expected {want:?} ({})", T::NAME);
+        }
+    }
+}
+
+fn nan_stays_nan_in_value_and_gradient<T: Real>() {
+    for (name, f, _) in table::<T>() {
+        if name.contains("(0)") {
+            continue; // x^0 is 1, of NaN too
+        }
+        let [y, slope, _] = derivatives(f, T::nan());
+        assert!(y.is_nan(), "{name} of NaN is {y} ({})", T::NAME);
+        // Where the slope is the same everywhere, it is that at NaN.
+        let constant_slope = ["neg", "sign", "powi(1)", "powf(1)"].contains(&name);
+        assert!(slope.is_nan() || constant_slope, "{name}' of NaN is {slope} ({})", T::NAME);
+    }
+}
+
+/// Vector code must agree with scalar code in its body and in its tail, so at every length.
+fn every_length_agrees_with_single_elements<T: Real>() {
+    let points: Vec<T> = [NAN, 0.0, -0.0, 1.0, -1.0, INF, -INF, 0.3, -2.5, 90.0, -90.0, 1e-20]
+        .map(T::of)
+        .into_iter()
+        .chain([T::TINY, -T::TINY, T::MAX, -T::MAX, T::min_positive_value()])
+        .collect();
+    let at = |f: Function<T>, data: Vec<T>| {
+        let x = V::<T>::new(ndarray::Array1::from_vec(data));
+        let y = f(&x);
+        (elements(&y), elements(&gradients(&y, &[&x])[0]))
+    };
+    for (name, f, _) in table::<T>() {
+        let alone: Vec<_> = points.iter().map(|&x| at(f, vec![x])).collect();
+        for n in 0..=257 {
+            let (y, slope) = at(f, (0..n).map(|i| points[(i + n) % points.len()]).collect());
+            for i in 0..n {
+                let (want_y, want_slope) = &alone[(i + n) % points.len()];
+                let right = same(y[i], want_y[0], true) && same(slope[i], want_slope[0], true);
+                assert!(
+                    right,
+                    "{name} of {} at {i} of {n}: {} and {}",
+                    points[(i + n) % points.len()],
+                    y[i],
+                    slope[i]
+                );
+            }
+        }
+    }
+}
+
+/// `a op b` and its derivatives, at special pairs.
+fn binary_functions_at_special_points<T: Real>() {
+    type Pairs = Vec<([f64; 2], [f64; 3])>;
+    type Two<T> = fn(&V<T>, &V<T>) -> V<T>;
+    let ties = |x: f64| ([x, x], [x, 0.5, 0.5]);
+    let rows: [(&str, Two<T>, Pairs); 7] = [
+        ("add", |a, b| a + b, vec![([INF, -INF], [NAN, 1.0, 1.0]), ([-0.0, -0.0], [-0.0, 1.0, 1.0])]),
+        ("sub", |a, b| a - b, vec![([INF, INF], [NAN, 1.0, -1.0]), ([1.0, 1.0], [0.0, 1.0, -1.0])]),
+        (
+            "mul",
+            |a, b| a * b,
+            vec![
+                ([0.0, INF], [NAN, INF, 0.0]),
+                ([-0.0, 2.0], [-0.0, 2.0, 0.0]),
+                ([NAN, 0.0], [NAN, 0.0, NAN]),
+            ],
+        ),
+        (
+            "div",
+            |a, b| a / b,
+            vec![
+                ([1.0, 0.0], [INF, INF, -INF]),
+                ([1.0, -0.0], [-INF, -INF, -INF]),
+                ([0.0, 0.0], [NAN, INF, NAN]),
+                ([0.0, 2.0], [0.0, 0.5, 0.0]),
+                ([1.0, INF], [0.0, 0.0, 0.0]),
+                ([INF, INF], [NAN, 0.0, NAN]),
+            ],
+        ),
+        (
+            "pow",
+            |a, b| a.pow(b),
+            vec![
+                ([0.0, 0.0], [1.0, 0.0, 0.0]),
+                ([0.0, 2.0], [0.0, 0.0, 0.0]),
+                ([0.0, 1.0], [0.0, 1.0, 0.0]),
+                ([0.0, 0.5], [0.0, INF, 0.0]),
+                ([0.0, -1.0], [INF, -INF, -INF]),
+                ([-2.0, 3.0], [-8.0, 12.0, NAN]),
+                ([-1.0, 2.0], [1.0, -2.0, NAN]),
+                ([1.0, 0.0], [1.0, 0.0, 0.0]),
+                ([1.0, 5.0], [1.0, 5.0, 0.0]),
+                ([-8.0, 0.5], [NAN, NAN, NAN]),
+                ([0.0, INF], [0.0, 0.0, 0.0]),
+            ],
+        ),
+        (
+            "maximum",
+            |a, b| a.maximum(b),
+            vec![
+                ties(1.0),
+                ties(-3.0),
+                ties(INF),
+                ties(-INF),
+                ([2.0, 1.0], [2.0, 1.0, 0.0]),
+                ([1.0, 2.0], [2.0, 0.0, 1.0]),
+                ([INF, 1.0], [INF, 1.0, 0.0]),
+                ([NAN, 1.0], [NAN; 3]),
+                ([1.0, NAN], [NAN; 3]),
+                ([NAN, INF], [NAN; 3]),
+            ],
+        ),
+        (
+            "minimum",
+            |a, b| a.minimum(b),
+            vec![
+                ties(1.0),
+                ties(INF),
+                ties(-INF),
+                ([2.0, 1.0], [1.0, 0.0, 1.0]),
+                ([1.0, 2.0], [1.0, 1.0, 0.0]),
+                ([-INF, 1.0], [-INF, 1.0, 0.0]),
+                ([NAN, 1.0], [NAN; 3]),
+                ([1.0, NAN], [NAN; 3]),
+                ([-INF, NAN], [NAN; 3]),
+            ],
+        ),
+    ];
+    for (name, f, pairs) in rows {
+        for ([a, b], want) in pairs {
+            for n in [0, 1, 9] {
+                // A number, and arrays of one length.
+                let of = |x: f64| if n == 0 { V::<T>::new(T::of(x)) } else { vector(&vec![x; n]) };
+                let (a, b) = (of(a), of(b));
+                let y = f(&a, &b);
+                let g = gradients(&y, &[&a, &b]);
+                let got = [&y, &g[0], &g[1]].map(|v| *elements(v).last().unwrap());
+                let right = same(got[0], want[0], true) && (1..3).all(|i| same(got[i], want[i], false));
+                assert!(right, "{name} of {a:?} and {b:?}: got {got:?}, expected {want:?}");
+            }
+        }
+    }
+}
+
+fn maximum_of_zeros_is_a_tie<T: Real>() {
+    for (a, b) in [(0.0, 0.0), (0.0, -0.0), (-0.0, 0.0)] {
+        let (a, b) = (vector::<T>(&[a]), vector(&[b]));
+        for y in [a.maximum(&b), a.minimum(&b)] {
+            let g = gradients(&y, &[&a, &b]);
+            assert_same(&y, &[1], &[0.0]);
+            assert_same(&g[0], &[1], &[0.5]);
+            assert_same(&g[1], &[1], &[0.5]);
+        }
+    }
+}
+
+fn second_derivatives_of_powers_at_zero<T: Real>() {
+    // a^2 at 0: 2, with base and exponent both variables.
+    for (b, want) in [(0.0, 0.0), (1.0, 0.0), (2.0, 2.0), (3.0, 0.0), (1.5, INF)] {
+        let (a, b) = (V::<T>::new(T::zero()), V::<T>::new(T::of(b)));
+        let slope = a.pow(&b).grad_of(&[&a]).remove(0);
+        assert_same(&slope.grad_of(&[&a])[0], &[], &[want]);
+    }
+}
+
+fn a_variable_exponent_over_a_constant_base<T: Real>() {
+    let x = V::<T>::new(T::of(3.0));
+    let y = V::<T>::constant(T::of(2.0)).pow(&x);
+    assert_same(&y, &[], &[8.0]);
+    let g = y.grad_of(&[&x]).remove(0);
+    let (want, ln2) = (8.0 * 2.0_f64.ln(), 2.0_f64.ln());
+    assert!((g.item().as_f64() - want).abs() < want * 4.0 * T::EPSILON);
+    assert!((g.grad_of(&[&x])[0].item().as_f64() - want * ln2).abs() < want * 4.0 * T::EPSILON);
+}
+
+fn a_constant_exponent_computes_no_logarithm<T: Real>() {
+    let x = vector::<T>(&[-2.0, 0.0, -0.5]);
+    let y = x.pow(array![T::of(3.0), T::of(2.0), T::of(-1.0)]);
+    assert_same(&y, &[3], &[-8.0, 0.0, -2.0]);
+    assert_same(&gradients(&y, &[&x])[0], &[3], &[12.0, 0.0, -4.0]);
+}
+
+fn extrema_share_ties_and_let_nan_through<T: Real>() {
+    let max: Function<T> = |x| x.max();
+    let min: Function<T> = |x| x.min();
+    let rows: [(Function<T>, &[f64], f64, &[f64]); 12] = [
+        (max, &[2.0, 2.0, 1.0], 2.0, &[0.5, 0.5, 0.0]),
+        (min, &[2.0, 1.0, 1.0], 1.0, &[0.0, 0.5, 0.5]),
+        (max, &[0.0, -0.0], 0.0, &[0.5, 0.5]),
+        (max, &[5.0], 5.0, &[1.0]),
+        (max, &[INF, INF, 0.0, INF], INF, &[1.0 / 3.0, 1.0 / 3.0, 0.0, 1.0 / 3.0]),
+        (max, &[-INF, -INF], -INF, &[0.5, 0.5]),
+        (min, &[-INF, 0.0], -INF, &[1.0, 0.0]),
+        (max, &[1.0, NAN, 2.0], NAN, &[0.0, 1.0, 0.0]),
+        (min, &[1.0, NAN, 2.0], NAN, &[0.0, 1.0, 0.0]),
+        (max, &[NAN, INF], NAN, &[1.0, 0.0]),
+        (min, &[NAN], NAN, &[1.0]),
+        (max, &[3.0, 3.0, 3.0, 3.0], 3.0, &[0.25; 4]),
+    ];
+    for (f, x, y, g) in rows {
+        let x = vector::<T>(x);
+        assert_same(&f(&x), &[], &[y]);
+        let got = gradients(&f(&x), &[&x]).remove(0);
+        assert_same(&got, &[x.len()], g);
+    }
+}
+
+fn nan_is_the_extremum_wherever_it_stands<T: Real>() {
+    for n in 1..=257 {
+        for place in [0, n / 2, n - 1] {
+            let mut x = vec![1.0; n];
+            x[place] = NAN;
+            let x = vector::<T>(&x);
+            assert!(x.max().item().is_nan() && x.min().item().is_nan(), "NaN at {place} of {n}");
+            assert!(x.sum().item().is_nan() && x.mean().item().is_nan(), "NaN at {place} of {n}");
+            assert!(x.logsumexp().item().is_nan(), "NaN at {place} of {n}");
+            assert!(elements(&x.softmax(0)).iter().all(|y| y.is_nan()), "NaN at {place} of {n}");
+        }
+    }
+}
+
+fn many_ties_still_share_one<T: Real>() {
+    let x = vector::<T>(&vec![1.0; 70_000]);
+    let g = gradients(&x.max(), &[&x]).remove(0);
+    assert_same(&g, &[70_000], &vec![1.0 / 70_000.0; 70_000]);
+}
+
+fn logsumexp_at_any_magnitude<T: Real>() {
+    let ln2 = 2.0_f64.ln();
+    let rows: [(&[f64], f64, &[f64]); 10] = [
+        (&[1000.0, 1000.0], 1000.0 + ln2, &[0.5, 0.5]),
+        (&[-1000.0, -1000.0], ln2 - 1000.0, &[0.5, 0.5]),
+        (&[-INF, -INF], -INF, &[0.0, 0.0]),
+        (&[INF, 0.0], INF, &[1.0, 0.0]),
+        (&[INF, INF], INF, &[0.5, 0.5]),
+        (&[INF, -INF], INF, &[1.0, 0.0]),
+        (&[-INF, 2.0], 2.0, &[0.0, 1.0]),
+        (&[3.0], 3.0, &[1.0]),
+        (&[0.0, -800.0], 0.0, &[1.0, 0.0]),
+        (&[NAN, 0.0], NAN, &[NAN, NAN]),
+    ];
+    for (x, y, g) in rows {
+        let x = vector::<T>(x);
+        assert_same(&x.logsumexp(), &[], &[y]);
+        assert_same(&gradients(&x.logsumexp(), &[&x])[0], &[x.len()], g);
+    }
+    let small = vector::<T>(&[0.0, -40.0]).logsumexp().item().as_f64();
+    assert!((small - 4.248354255291589e-18).abs() <= 4.0 * T::EPSILON * small, "{small:e}");
+}
+
+fn softmax_at_any_magnitude<T: Real>() {
+    let rows: [(&[f64], &[f64]); 8] = [
+        (&[1000.0, 0.0], &[1.0, 0.0]),
+        (&[1000.0, 1000.0], &[0.5, 0.5]),
+        (&[-1000.0, -1000.0], &[0.5, 0.5]),
+        (&[INF, 0.0], &[1.0, 0.0]),
+        (&[INF, INF], &[0.5, 0.5]),
+        (&[-INF, 0.0, 0.0], &[0.0, 0.5, 0.5]),
+        (&[7.0], &[1.0]),
+        (&[NAN, 0.0], &[NAN, NAN]),
+    ];
+    for (x, y) in rows {
+        assert_same(&vector::<T>(x).softmax(0), &[x.len()], y);
+    }
+    let x = vector::<T>(&[1000.0, 0.0]);
+    assert_same(&gradients(&(x.softmax(0) * array![T::one(), T::of(3.0)]), &[&x])[0], &[2], &[0.0, 0.0]);
+    assert_same(&vector::<T>(&[1000.0, 0.0]).log_softmax(0), &[2], &[0.0, -1000.0]);
+    assert_same(&vector::<T>(&[0.0, -INF]).log_softmax(0), &[2], &[0.0, -INF]);
+    assert_same(&vector::<T>(&[5.0]).log_softmax(0), &[1], &[0.0]);
+    assert_same(&vector::<T>(&[INF, 0.0]).log_softmax(0), &[2], &[0.0, -INF]);
+}
+
+fn cross_entropy_of_certain_and_hopeless_rows<T: Real>() {
+    let x = leaf::<T>(&[2, 2], &[1000.0, 0.0, 1000.0, 0.0]);
+    assert_same(&x.cross_entropy([0, 0]), &[], &[0.0]);
+    assert_same(&x.cross_entropy([0, 1]), &[], &[500.0]);
+    assert_same(&gradients(&x.cross_entropy([0, 1]), &[&x])[0], &[2, 2], &[0.0, 0.0, 0.5, -0.5]);
+    assert!(leaf::<T>(&[0, 3], &[]).cross_entropy([0_usize; 0]).item().is_nan());
+}
+
+fn branches_not_chosen_stay_out_of_gradients<T: Real>() {
+    let x = V::<T>::new(T::zero());
+    let y = where_(&x.eq(T::zero()), T::zero(), &x * x.sqrt());
+    let slope = y.grad_of(&[&x]).remove(0);
+    assert_same(&slope, &[], &[0.0]);
+    assert_same(&gradients(&slope, &[&x])[0], &[], &[0.0]);
+
+    let a = vector::<T>(&[1000.0, -1.0, 0.0, NAN]);
+    let y = where_(&a.le(T::zero()), a.exp(), 1.0 + &a);
+    let want = [1001.0, T::of(-1.0).exp().as_f64(), 1.0, NAN];
+    assert_same(&y, &[4], &want);
+    assert_same(&gradients(&y, &[&a])[0], &[4], &[1.0, want[1], 1.0, 1.0]);
+
+    // A product with a mask is not the same: 0 times NaN is NaN in the value.
+    let masked = where_(&array![true, false], array![T::one(), T::nan()], T::zero());
+    assert_same(&masked, &[2], &[1.0, 0.0]);
+}
+
+fn what_does_not_matter_has_no_gradient<T: Real>() {
+    // A zero cotangent meets an infinite slope.
+    let x = vector::<T>(&[0.0, 4.0]);
+    let root = x.sqrt();
+    root.backward_with(array![T::zero(), T::one()]);
+    assert_same(&x.grad(), &[2], &[0.0, 0.25]);
+    let x = V::<T>::new(T::zero());
+    assert_same(&gradients(&x.sqrt().maximum(T::one()), &[&x])[0], &[], &[0.0]);
+    assert_same(&gradients(&x.ln().clamp(T::of(-1.0), T::one()), &[&x])[0], &[], &[0.0]);
+}
+
+fn subnormals_are_kept<T: Real>() {
+    let tiny = T::TINY.as_f64();
+    let x = vector::<T>(&[tiny, -tiny, tiny]);
+    let one = T::one();
+    for y in [
+        &x * one,
+        &x + T::zero(),
+        &x / one,
+        x.relu() - (-&x).relu(),
+        x.maximum(-one).minimum(one),
+        x.clamp(-one, one),
+    ] {
+        assert_same(&y, &[3], &[tiny, -tiny, tiny]);
+    }
+    assert_same(&x.sum(), &[], &[tiny]);
+    assert_same(&x.max(), &[], &[tiny]);
+    assert_same(&x.matmul(array![one, T::zero(), T::zero()]), &[], &[tiny]);
+    assert_same(&x.powi(1), &[3], &[tiny, -tiny, tiny]);
+    (&x * T::TINY).backward();
+    assert_same(&x.grad(), &[3], &[tiny; 3]);
+    assert_same(&vector::<T>(&[tiny; 3]).mean(), &[], &[tiny]);
+}
+
+fn means_do_not_overflow<T: Real>() {
+    let huge = T::MAX.as_f64();
+    assert_same(&vector::<T>(&[huge, huge]).mean(), &[], &[huge]);
+    assert_same(&vector::<T>(&[huge, -huge]).mean(), &[], &[0.0]);
+    assert_same(&vector::<T>(&[INF, 1.0]).mean(), &[], &[INF]);
+    assert_same(&vector::<T>(&[INF, -INF]).mean(), &[], &[NAN]);
+    assert_same(&vector::<T>(&[huge, huge]).sum(), &[], &[INF]);
+}
+
+/// Rounding must not push the mean of equal numbers over the largest of them.
+fn means_of_the_largest_number_are_finite<T: Real>() {
+    for n in 1..=100 {
+        let mean = V::<T>::new(ndarray::Array1::from_elem(n, T::MAX)).mean();
+        assert_close(&mean, &V::<T>::constant(T::MAX), 4.0, &format!("the mean of {n}"));
+    }
+}
+
+fn the_mean_of_a_row_does_not_depend_on_other_rows<T: Real>() {
+    let tiny = T::TINY.as_f64();
+    for other in [NAN, INF] {
+        let x = leaf::<T>(&[2, 3], &[tiny, tiny, tiny, other, other, other]);
+        assert_same(&x.mean_axis(1), &[2], &[tiny, other]);
+    }
+}
+
+fn sums_of_nothing_are_positive_zero<T: Real>() {
+    let empty = vector::<T>(&[]);
+    let twice = leaf::<T>(&[2, 0], &[]);
+    let sums = [empty.sum(), twice.sum(), twice.sum_axis(1), twice.sum_axis(1).sum()];
+    assert!(sums.iter().flat_map(elements).all(|s| same(s, 0.0, true)), "{sums:?}");
+}
+
+/// A value repeated 0 times is nothing, whatever it was.
+fn sums_of_nothing_repeated_are_positive_zero<T: Real>() {
+    for x in [1.0, -1.0, INF, NAN] {
+        let y = V::<T>::new(T::of(x)).broadcast_to([0]).sum();
+        assert!(
+            same(y.item().as_f64(), 0.0, true),
+            "{x} repeated 0 times sums to {:?} ({})",
+            y.item(),
+            T::NAME
+        );
+        let y = V::<T>::new(T::of(x)).broadcast_to([0, 3]).sum_axis(0);
+        assert!(elements(&y).iter().all(|&y| same(y, 0.0, true)), "{x} repeated 0 times sums to {y:?}");
+    }
+}
+
+both!(
+    elementwise_functions_at_special_points,
+    nan_stays_nan_in_value_and_gradient,
+    every_length_agrees_with_single_elements,
+    binary_functions_at_special_points,
+    maximum_of_zeros_is_a_tie,
+    second_derivatives_of_powers_at_zero,
+    a_variable_exponent_over_a_constant_base,
+    a_constant_exponent_computes_no_logarithm,
+    extrema_share_ties_and_let_nan_through,
+    nan_is_the_extremum_wherever_it_stands,
+    many_ties_still_share_one,
+    logsumexp_at_any_magnitude,
+    softmax_at_any_magnitude,
+    cross_entropy_of_certain_and_hopeless_rows,
+    branches_not_chosen_stay_out_of_gradients,
+    what_does_not_matter_has_no_gradient,
+    subnormals_are_kept,
+    means_do_not_overflow,
+    means_of_the_largest_number_are_finite,
+    the_mean_of_a_row_does_not_depend_on_other_rows,
+    sums_of_nothing_are_positive_zero,
+    sums_of_nothing_repeated_are_positive_zero,
+);
+
+#[test]
+fn tails_keep_their_digits() {
+    type Row = (Function<f64>, f64, f64, f64);
+    let rows: [Row; 6] = [
+        (|x| x.sigmoid(), 40.0, 1.0, 4.248354255291589e-18),
+        (|x| x.tanh(), 20.0, 1.0, 1.6993417021166355e-17),
+        (|x| x.softplus(), -40.0, 4.248354255291589e-18, 4.248354255291589e-18),
+        (|x| x.softplus(), 25.0, 25.000000000013888, 0.999999999986112),
+        (|x| x.sigmoid(), -745.0, 5e-324, 5e-324),
+        (|x| x.exp(), -745.0, 5e-324, 5e-324),
+    ];
+    for (f, x, y, slope) in rows {
+        let got = derivatives(f, x);
+        assert!(
+            (got[0] - y).abs() <= 4e-16 * y && (got[1] - slope).abs() <= 4e-16 * slope,
+            "at {x}: {got:?}"
+        );
+    }
+    let [y, slope, _] = derivatives::<f32>(|x| x.sigmoid(), -90.0);
+    assert!((y - 8.19401e-40).abs() < 3e-45 && (slope - 8.19401e-40).abs() < 3e-45, "{y:e} {slope:e}");
+    assert_eq!(Value::<f64>::new(array![1000.0, 1000.0]).logsumexp().item(), 1000.6931471805599);
+    assert_eq!(Value::<f32>::new(array![3e38_f32, 3e38]).mean().item(), 3e38);
+}
+
+/// More than 2^24 ones, above which a running sum in f32 stands still: over every axis, in every order.
+#[test]
+fn long_sums_lose_nothing_in_single_precision() {
+    let n = 16_778_216;
+    let x = Value::<f32>::constant(ndarray::Array1::ones(n));
+    assert_eq!(x.sum().item(), n as f32);
+    assert_eq!(x.slice(ndarray::s![..;-1]).sum().item(), n as f32);
+    assert_eq!(x.mean().item(), 1.0);
+    let wide = x.reshape([8, -1]);
+    for x in [wide.t(), wide] {
+        assert_eq!(x.sum().item(), n as f32);
+        assert_eq!(x.sum_axis(0).sum().item(), n as f32);
+        assert_eq!(x.sum_axis(1).sum().item(), n as f32);
+    }
+    assert_eq!(Value::<f32>::constant(1.0).broadcast_to([n]).sum().item(), n as f32);
+}
+
+#[test]
+fn derivatives_of_a_fourth_power_go_on_until_they_vanish() {
+    let f1 = |x: &Value| x.powi(4);
+    let f2 = |x: &Value| grad(f1, x);
+    let f3 = |x: &Value| grad(f2, x);
+    let f4 = |x: &Value| grad(f3, x);
+    let f5 = |x: &Value| grad(f4, x);
+    let x = Value::new(2.0);
+    assert_eq!(
+        [f2(&x), f3(&x), f4(&x), f5(&x), grad(f5, &x)].map(|d| d.item()),
+        [32.0, 48.0, 48.0, 24.0, 0.0]
+    );
+}

@@ -1,0 +1,352 @@
+"""Writes values.json: what the engine must compute, from independent engines.
+
+    python3 -m venv venv && venv/bin/pip install jax numpy mpmath
+    venv/bin/python tests/reference/values.py
+
+`cases` come from JAX in float64. A case is a function of some arrays: its value y, the gradients g of
+sum(w y), and the products h of the Hessian of sum(w (y + y^2 / 2)) with a direction v. Inputs are stored as
+integers, in units of 1/64, which float32 holds too; w and v follow from an element's place (see `weights` and
+`directions`), so that they need no storage.
+
+`special` comes from mpmath at 60 digits: elementwise functions and their first two derivatives where rounding,
+cancellation or overflow would show, as rows [x, y, y', y''] for float64 and for float32; and powers a^b, as rows
+[a, b, y, dy/da, dy/db].
+"""
+
+import json
+import pathlib
+import platform
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+from jax.nn import log_softmax, relu, sigmoid, softmax, softplus
+from jax.scipy.special import logsumexp
+
+jax.config.update("jax_enable_x64", True)
+mpmath.mp.dps = 60
+rng = np.random.default_rng(20240229)
+UNIT = 64
+cases = []
+
+
+def weights(n):
+    return (np.arange(n) * 7 % 11 - 5) / 4
+
+
+def directions(n, j):
+    return ((np.arange(n) * 5 + 3 * j) % 13 - 6) / 8
+
+
+def numbers(array):
+    return [float(x) for x in np.asarray(array).ravel()]
+
+
+def case(op, f, shapes, low=-2.0, high=2.0, **args):
+    """Adds f of random arrays of the given shapes; a shape can come with its own range."""
+    units, values = [], []
+    for shape in shapes:
+        lo, hi = low, high
+        if isinstance(shape, dict):
+            shape, lo, hi = shape["shape"], *shape["range"]
+        k = rng.integers(round(lo * UNIT), round(hi * UNIT), size=shape, endpoint=True)
+        # 0 is a kink, or a pole, of some functions: the special cases see to it.
+        k = np.where(k == 0, 1, k)
+        units.append({"shape": list(shape), "units": [int(u) for u in k.ravel()]})
+        values.append(jnp.asarray(k / UNIT))
+    y = f(*values)
+    w = weights(y.size).reshape(y.shape)
+    v = [directions(x.size, j).reshape(x.shape) for j, x in enumerate(values)]
+    every = tuple(range(len(values)))
+    g = jax.grad(lambda *x: jnp.sum(w * f(*x)), every)(*values)
+    bent = jax.grad(lambda *x: jnp.sum(w * (f(*x) + f(*x) ** 2 / 2)), every)
+    h = jax.jvp(bent, tuple(values), tuple(jnp.asarray(d) for d in v))[1]
+    outputs = [y, *g, *h]
+    assert all(np.isfinite(np.asarray(a)).all() for a in outputs), (op, args)
+    cases.append({
+        "op": op, **({"args": args} if args else {}), "inputs": units, "shape": list(y.shape),
+        "y": numbers(y), "g": [numbers(a) for a in g], "h": [numbers(a) for a in h],
+    })
+
+
+def ranged(shape, low, high):
+    return {"shape": shape, "range": (low, high)}
+
+
+def elementwise():
+    unary = {
+        "neg": (jnp.negative, -2, 2), "exp": (jnp.exp, -2, 2), "ln": (jnp.log, 0.25, 3),
+        "sqrt": (jnp.sqrt, 0.25, 3), "square": (jnp.square, -2, 2), "recip": (lambda x: 1 / x, 0.5, 3),
+        "sin": (jnp.sin, -4, 4), "cos": (jnp.cos, -4, 4), "tanh": (jnp.tanh, -3, 3),
+        "sigmoid": (sigmoid, -5, 5), "softplus": (softplus, -5, 5), "abs": (jnp.abs, -2, 2),
+        "sign": (jnp.sign, -2, 2), "relu": (relu, -2, 2),
+    }
+    for shape in [(), (7,), (2, 3)]:
+        for op, (f, low, high) in unary.items():
+            case(op, f, [shape], low, high)
+        for n in [-3, -1, 0, 1, 2, 3, 4, 7]:
+            case("powi", lambda x: x**n, [shape], 0.5, 2, n=n)
+        for p in [-1.5, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0]:
+            case("powf", lambda x: x**p, [shape], 0.5, 2, p=p)
+        for bounds in [(-1.03, 1.52), (0.4, 9.0)]:
+            case("clamp", lambda x: jnp.clip(x, *bounds), [shape], bounds=bounds)
+
+    binary = {
+        "add": jnp.add, "sub": jnp.subtract, "mul": jnp.multiply, "div": jnp.divide, "pow": jnp.power,
+        "maximum": jnp.maximum, "minimum": jnp.minimum,
+    }
+    pairs = [((), ()), ((4,), (4,)), ((2, 3), (3,)), ((2, 3), ()), ((), (2, 2)), ((3, 1), (1, 4)),
+             ((2, 1, 3), (4, 1)), ((1,), (2, 2))]
+    for op, f in binary.items():
+        for a, b in pairs:
+            case(op, f, [ranged(a, 0.5, 2.5), ranged(b, 0.6, 2.4)])
+    for op in ["add", "sub", "mul", "div", "pow"]:
+        f = binary[op]
+        case(op + "_number", lambda x: f(x, 2.5), [(2, 3)], 0.5, 2, number=2.5)
+        case("number_" + op, lambda x: f(2.5, x), [(2, 3)], 0.5, 2, number=2.5)
+    mask = [1, 0, 0, 1, 0, 1]
+    for a, b in [((2, 3), (2, 3)), ((3,), (2, 1)), ((), (2, 3)), ((2, 2, 3), (3,))]:
+        case("where", lambda a, b: jnp.where(jnp.array(mask).reshape(2, 3) == 1, a, b), [a, b], mask=mask)
+
+
+def reductions():
+    reduce = {"sum": jnp.sum, "mean": jnp.mean, "max": jnp.max, "min": jnp.min, "logsumexp": logsumexp}
+    uses = [((), []), ((5,), [0]), ((2, 3), [0, 1]), ((2, 3), [0]), ((2, 3), [-1]), ((2, 3, 2), [2, 0]),
+            ((2, 3, 2), [1]), ((4, 1), [1]), ((2, 3), [])]
+    for op, f in reduce.items():
+        case(op + "_all", f, [(2, 3)])
+        for shape, axes in uses:
+            for keep in [False, True]:
+                case(op, lambda x: f(x, axis=tuple(axes), keepdims=keep), [shape], axes=axes, keep=keep)
+    for op, f in {"softmax": softmax, "log_softmax": log_softmax}.items():
+        for shape, axes in [((4,), [0]), ((2, 3), [1]), ((2, 3), [0]), ((2, 3), [0, 1]), ((2, 3, 2), [-1, 0])]:
+            case(op, lambda x: f(x, axis=tuple(axes)), [shape], axes=axes)
+    for shape, labels in [((1, 2), [1]), ((3, 4), [0, 3, 3]), ((4, 2), [1, 0, 0, 1])]:
+        case("cross_entropy", lambda x: cross_entropy(x, labels), [shape], labels=labels)
+
+
+def cross_entropy(x, labels):
+    return -jnp.mean(log_softmax(x)[np.arange(len(labels)), np.array(labels)])
+
+
+def products():
+    shapes = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((1, 1), (1, 1)), ((1, 4), (4, 1)),
+              ((4, 1), (1, 4)), ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 2)), ((2, 2, 3), (2, 3, 2)), ((2, 2, 3), (3,)),
+              ((3,), (2, 3, 2)), ((2, 2, 3), (1, 3, 2)), ((1, 2, 3), (2, 3, 2)), ((3, 1, 2, 2), (1, 2, 2, 3)),
+              ((2, 1, 2, 3), (3, 2)), ((2, 3), (2, 1, 3, 2)), ((2, 2, 2, 3), (2, 3, 1))]
+    for a, b in shapes:
+        case("matmul", jnp.matmul, [a, b])
+
+
+def shapes():
+    for shape, to in [((2, 3), (3, 2)), ((2, 3), (6,)), ((6,), (2, 1, 3)), ((1, 1), ()), ((), (1, 1))]:
+        case("reshape", lambda x: x.reshape(to), [shape], to=to)
+    for shape, axes in [((2, 3), [1, 0]), ((2, 3, 2), [2, 0, 1]), ((2, 3, 2), [-1, -2, -3]), ((2, 1, 3, 2), [3, 1, 0, 2])]:
+        case("permute", lambda x: jnp.transpose(x, [a % x.ndim for a in axes]), [shape], axes=axes)
+    for shape in [(), (3,), (2, 3), (2, 3, 2)]:
+        case("t", jnp.transpose, [shape])
+    for shape, a, b in [((2, 3), 0, 1), ((2, 3, 2), 0, -1), ((2, 3), 1, 1)]:
+        case("swap_axes", lambda x: jnp.swapaxes(x, a, b), [shape], axes=[a, b])
+    for shape, to in [((), (2, 2)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 3, 1), (2, 2, 3, 2))]:
+        case("broadcast_to", lambda x: jnp.broadcast_to(x, to), [shape], to=to)
+    for shape, axes in [((1, 3, 1), [0]), ((1, 3, 1), [-1, 0])]:
+        case("squeeze_axis", lambda x: jnp.squeeze(x, tuple(axes)), [shape], axes=axes)
+    case("squeeze", jnp.squeeze, [(1, 3, 1, 2)])
+    for shape, axes in [((3,), [0]), ((3,), [-1]), ((2, 3), [0, -1]), ((), [0])]:
+        case("unsqueeze", lambda x: jnp.expand_dims(x, tuple(axes)), [shape], axes=axes)
+
+    # An element is an index, "new", or [start, end, step]: every step-th of the range, from its end if negative.
+    slices = [
+        ((5,), [[0, 5, 2]]), ((5,), [[1, 4, -1]]), ((5,), [[0, 5, -2]]), ((5,), [3]), ((5,), [-1]),
+        ((3, 4), [[0, 3, 1], [1, 3, 1]]), ((3, 4), [1, [0, 4, 3]]), ((3, 4), [[0, 2, 1], "new", 2]),
+        ((3, 4), ["new", [0, 3, -1], [-3, 4, 1]]), ((2, 3, 2), [[0, 2, 1], -2, [0, 2, -1]]),
+    ]
+    for shape, info in slices:
+        case("slice", lambda x: take(x, info), [shape], info=info)
+    for shape, axis, indices in [((4,), 0, [0, 0, 1]), ((3, 4), 0, [2, 0, 2, 2]), ((3, 4), -1, [3, 1]), ((2, 3, 2), 1, [1, 1, 0])]:
+        case("index_select", lambda x: jnp.take(x, np.array(indices), axis), [shape], axis=axis, indices=indices)
+    for parts, axis in [([(2,), (3,)], 0), ([(2, 3), (1, 3), (2, 3)], 0), ([(2, 1), (2, 3)], -1), ([(2, 2, 2)], 1)]:
+        case("concat", lambda *x: jnp.concatenate(x, axis), parts, axis=axis)
+    for parts, axis in [([(), ()], 0), ([(3,), (3,)], 0), ([(3,), (3,)], 1), ([(2, 3)] * 3, -1), ([(2, 3)], 1)]:
+        case("stack", lambda *x: jnp.stack(x, axis), parts, axis=axis)
+
+
+def take(x, info):
+    axis = 0
+    for part in info:
+        whole = (slice(None),) * axis
+        if part == "new":
+            x = x[whole + (None,)]
+        elif isinstance(part, int):
+            x = x[whole + (part,)]
+            continue
+        else:
+            x = x[whole + (slice(part[0], part[1]),)][whole + (slice(None, None, part[2]),)]
+        axis += 1
+    return x
+
+
+def composites():
+    labels = [0, 1, 1, 0]
+
+    def mlp(x, w1, b1, w2, b2):
+        return cross_entropy(jnp.tanh(x @ w1 + b1) @ w2 + b2, labels)
+
+    def attention(q, k, v):
+        return softmax(q @ jnp.swapaxes(k, -1, -2) / 2.0, axis=-1) @ v
+
+    def layer_norm(x, gain, bias):
+        centred = x - x.mean(-1, keepdims=True)
+        return centred / jnp.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * gain + bias
+
+    def rosenbrock(x):
+        return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    def logistic(x, w, b, target):
+        z = x @ w + b
+        return jnp.mean(softplus(z) - target * z)
+
+    def gaussian(mean, log_scale, x):
+        return jnp.sum(0.5 * ((x - mean) / jnp.exp(log_scale)) ** 2 + log_scale)
+
+    def divergence(a, b):
+        return jnp.sum(softmax(a) * (log_softmax(a) - log_softmax(b)))
+
+    def huber(x, w, target):
+        r = x @ w - target
+        return jnp.sum(jnp.where(jnp.abs(r) <= 1, 0.5 * r * r, jnp.abs(r) - 0.5))
+
+    def quadratic(x, a):
+        return x @ a @ x
+
+    def convolution(x, kernel):
+        n = x.shape[0] - 2
+        return kernel[0] * x[:n] + kernel[1] * x[1:n + 1] + kernel[2] * x[2:]
+
+    def recurrent(x, wx, wh):
+        h = jnp.zeros(wh.shape[0])
+        for step in range(x.shape[0]):
+            h = jnp.tanh(x[step] @ wx + h @ wh)
+        return h
+
+    def swish(x, w):
+        z = x @ w
+        return z * sigmoid(z)
+
+    def distances(a, b):
+        return jnp.sqrt(jnp.sum((a[:, None] - b[None]) ** 2, -1))
+
+    def cosine(a, b):
+        return a @ b / jnp.sqrt((a @ a) * (b @ b))
+
+    def mixture(logits, means, x):
+        return logsumexp(log_softmax(logits) - 0.5 * (x[:, None] - means) ** 2, axis=1)
+
+    def embedding(table, w):
+        return jnp.take(table, np.array([2, 0, 2]), 0).mean(0) @ w
+
+    def box_cox(x, p):
+        return (x**p - 1) / p
+
+    def gated(x, w, u):
+        return sigmoid(x @ w) * jnp.tanh(x @ u)
+
+    case("mlp", mlp, [(4, 3), (3, 5), (5,), (5, 2), (2,)], labels=labels)
+    case("attention", attention, [(2, 3, 4)] * 3)
+    case("layer_norm", layer_norm, [(3, 5), (5,), (5,)])
+    case("rosenbrock", rosenbrock, [(6,)])
+    case("logistic", logistic, [(4, 3), (3,), (), (4,)])
+    case("gaussian", gaussian, [(3,), (), (2, 3)])
+    case("divergence", divergence, [(4,), (4,)])
+    case("huber", huber, [(5, 3), (3,), (5,)])
+    case("quadratic", quadratic, [(4,), (4, 4)])
+    case("convolution", convolution, [(7,), (3,)])
+    case("recurrent", recurrent, [(4, 2), (2, 3), (3, 3)])
+    case("swish", swish, [(2, 3), (3, 2)])
+    case("distances", distances, [ranged((3, 2), 0.5, 2), ranged((2, 2), -2, -0.5)])
+    case("cosine", cosine, [(4,), (4,)])
+    case("mixture", mixture, [(3,), (3,), (4,)])
+    case("embedding", embedding, [(3, 4), (4,)])
+    case("box_cox", box_cox, [ranged((4,), 0.5, 2), ranged((), 0.5, 2)])
+    case("gated", gated, [(2, 3), (3, 2), (3, 2)])
+
+
+def special():
+    mp = mpmath
+    half = mp.mpf(1) / 2
+
+    def slope(x):
+        e = mp.exp(-abs(x))
+        return e / (1 + e) ** 2
+
+    functions = {
+        "exp": (mp.exp, mp.exp, mp.exp),
+        "ln": (mp.log, lambda x: 1 / x, lambda x: -1 / x**2),
+        "sqrt": (mp.sqrt, lambda x: half / mp.sqrt(x), lambda x: -half / 2 / (x * mp.sqrt(x))),
+        "square": (lambda x: x * x, lambda x: 2 * x, lambda x: mp.mpf(2)),
+        "recip": (lambda x: 1 / x, lambda x: -1 / x**2, lambda x: 2 / x**3),
+        "sin": (mp.sin, mp.cos, lambda x: -mp.sin(x)),
+        "cos": (mp.cos, lambda x: -mp.sin(x), lambda x: -mp.cos(x)),
+        "tanh": (mp.tanh, lambda x: 1 / mp.cosh(x) ** 2, lambda x: -2 * mp.tanh(x) / mp.cosh(x) ** 2),
+        "sigmoid": (lambda x: 1 / (1 + mp.exp(-x)), slope, lambda x: -slope(x) * mp.tanh(x / 2)),
+        "softplus": (lambda x: max(x, 0) + mp.log1p(mp.exp(-abs(x))), lambda x: 1 / (1 + mp.exp(-x)), slope),
+    }
+    for n in [-2, -1, 2, 3, 5, 10]:
+        functions[f"powi {n}"] = (lambda x, n=n: x**n, lambda x, n=n: n * x ** (n - 1),
+                                  lambda x, n=n: n * (n - 1) * x ** (n - 2))
+    for p in [-1.5, 0.5, 2.5, 2.0]:
+        functions[f"powf {p}"] = (lambda x, p=mp.mpf(p): x**p, lambda x, p=mp.mpf(p): p * x ** (p - 1),
+                                  lambda x, p=mp.mpf(p): p * (p - 1) * x ** (p - 2))
+    positive = {"ln", "sqrt", "powf -1.5", "powf 0.5", "powf 2.5", "powf 2.0"}
+    everywhere = [1e-20, 1e-8, 1e-4, 0.1, 0.5, 1 - 2.0**-20, 1, 1 + 2.0**-20, 1.5, 2, 3, 5, 10, 17, 20, 25, 40, 44, 87, 88,
+                  90, 100, 103, 1e4, 1e10, 1e22]
+    only = {
+        "f64": [5e-324, 1e-310, 2.2250738585072014e-308, 1e-300, 1e-160, 355, 372, 700, 709.7, 710, 740, 745, 746, 800,
+                1e160, 1e300, 1.7976931348623157e308],
+        "f32": [1e-45, 1e-40, 1.17549435e-38, 1e-30, 3.4028235e38, 1e30, 104],
+    }
+
+    def rounded(x, kind):
+        x = float(x)
+        with np.errstate(over="ignore"):
+            x = x if kind == "f64" else float(np.float32(x))
+        return x if np.isfinite(x) else str(x)
+
+    tables = {}
+    for kind in ["f64", "f32"]:
+        points = sorted({rounded(x, kind) for x in everywhere + only[kind]})
+        tables[kind] = {}
+        for name, f in functions.items():
+            xs = points if name in positive else [-x for x in reversed(points)] + points
+            tables[kind][name] = [[x, *(rounded(d(mp.mpf(x)), kind) for d in f)] for x in xs]
+        pairs = [(a, b) for a in [0.25, 0.9999, 1, 1.0001, 2.5, 1000] for b in [-20.5, -3, -0.5, 0, 1, 2, 0.3, 37]]
+        pairs = [(rounded(a, kind), rounded(b, kind)) for a, b in pairs]
+        tables[kind]["pow"] = [
+            [a, b, *(rounded(d, kind) for d in power(mp.mpf(a), mp.mpf(b)))] for a, b in pairs]
+    return tables
+
+
+def power(a, b):
+    return a**b, b * a ** (b - 1), a**b * mpmath.log(a)
+
+
+elementwise()
+reductions()
+products()
+shapes()
+composites()
+versions = {"python": platform.python_version(), "jax": jax.__version__, "numpy": np.__version__, "mpmath": mpmath.__version__}
+
+
+def line(x):
+    return json.dumps(x, separators=(",", ":"), allow_nan=False)
+
+
+tables = special()
+path = pathlib.Path(__file__).with_name("values.json")
+with path.open("w") as out:
+    out.write('{"versions":' + line(versions) + ',\n"cases":[\n' + ",\n".join(map(line, cases)) + '\n],\n"special":{\n')
+    kinds = [line(k) + ":{\n" + ",\n".join(line(n) + ":" + line(rows) for n, rows in t.items()) + "\n}" for k, t in tables.items()]
+    out.write(",\n".join(kinds) + "\n}}\n")
+print(f"{len(cases)} cases, {sum(len(r) for t in tables.values() for r in t.values())} special rows, {path.stat().st_size} bytes")
