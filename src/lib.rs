@@ -16,4 +16,6 @@ pub use autodiff_core::{
     try_jvp, try_value_and_grad, try_where, value_and_grad, where_,
 };
 
+pub mod data;
 pub mod nn;
+pub mod optim;
