@@ -101,6 +101,10 @@ impl Norm {
         Self { wanted: true, squares: 0.0 }
     }
 
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     pub fn add<F: Float, I: IntoIterator<Item = F>>(&mut self, gradient: impl FnOnce() -> I) {
         if self.wanted {
             self.squares += gradient().into_iter().map(|x| x.f64() * x.f64()).sum::<f64>();
@@ -121,6 +125,6 @@ mod tests {
 
     #[test]
     fn inputs() {
-        assert_eq!(arr::<f64>(&[2], 0), [0.663_913_794_916_318_6, -0.118_597_988_007_986_85]);
+        assert_eq!(arr::<f64>(&[2], 0), [0.663_913_794_916_318_6, -0.118_596_988_007_986_85]);
     }
 }
