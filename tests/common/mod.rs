@@ -101,6 +101,16 @@ pub fn assert_close<T: Real>(got: &V<T>, want: &V<T>, ulps: f64, what: &str) {
     }
 }
 
+/// Checks shape and elements of two values that differ by the order of sums alone.
+#[track_caller]
+pub fn assert_near<T: Real>(got: &V<T>, want: &V<T>, what: &str) {
+    assert_eq!(got.shape(), want.shape(), "{what}: the shape");
+    let (got, want) = (elements(got), elements(want));
+    let bound = 32.0 * T::EPSILON * want.iter().fold(1.0, |m, w| larger(m, w.abs()));
+    let near = got.iter().zip(&want).all(|(&g, &w)| (g - w).abs() <= bound || same(g, w, false));
+    assert!(near, "{what}: got {got:?}, expected {want:?} ({})", T::NAME);
+}
+
 pub fn larger(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
