@@ -6,6 +6,7 @@
 //! comparison.
 #![deny(unsafe_code)] // not `forbid`, which ndarray's s![] does not pass
 
+pub mod floors;
 pub mod inputs;
 pub mod measure;
 pub mod workloads;

@@ -1,5 +1,6 @@
 //! The workloads: what is computed and differentiated, defined once for every element type and backend.
 
+use crate::floors::Work;
 use crate::inputs::array;
 use autodiff_core::{Backend, Scalar, Value, grad, jvp};
 use ndarray::{ArrayD, s};
@@ -19,10 +20,16 @@ type Build = Box<dyn Fn() -> Box<dyn Cell>>;
 pub struct Workload {
     /// The name, as in `"W2_elt_1024"`: the same for every peer.
     pub name: String,
+    /// The least that its value and gradients take.
+    pub work: Work,
     build: Build,
 }
 
 impl Workload {
+    fn new(name: impl Into<String>, work: Work, build: impl Fn() -> Box<dyn Cell> + 'static) -> Self {
+        Workload { name: name.into(), work, build: Box::new(build) }
+    }
+
     /// Makes the inputs.
     pub fn build(&self) -> Box<dyn Cell> {
         (self.build)()
@@ -77,16 +84,16 @@ fn norm<T: Scalar, B: Backend<T>>(values: impl Iterator<Item = Value<T, B>>) -> 
     values.map(|v| v.data().iter().map(|x| x.as_f64().powi(2)).sum::<f64>()).sum::<f64>().sqrt()
 }
 
-/// Inputs are leaves, and in `f` come in the order of their salts.
+/// A workload of leaves alone.
 fn gradient<T: Scalar, B: Backend<T>>(
     name: impl Into<String>,
+    work: Work,
     inputs: impl Fn() -> Vec<ArrayD<T>> + 'static,
     f: impl Fn(&[Value<T, B>]) -> Value<T, B> + Copy + 'static,
 ) -> Workload {
-    let build = move || -> Box<dyn Cell> {
+    Workload::new(name, work, move || {
         Box::new(Gradient { leaves: inputs().into_iter().map(Value::new).collect(), f })
-    };
-    Workload { name: name.into(), build: Box::new(build) }
+    })
 }
 
 fn constant<T: Scalar, B: Backend<T>>(shape: &[usize], salt: u64) -> Value<T, B> {
@@ -121,7 +128,7 @@ pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
     );
     all.extend([1, 16, 256, 4096].map(|n| {
         let shape = [n, 32, 32];
-        plain_product::<T, B>(&format!("W14_bmm_{n}"), &shape, &shape)
+        plain_product::<T, B>(&format!("W14_bmm_{n}"), product_work(&shape, &shape, &shape), &shape, &shape)
     }));
     all.push(deep_network::<T, B>());
     all
@@ -129,44 +136,58 @@ pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
 
 /// A chain of `2 n + 1` operations on numbers.
 fn chain<T: Scalar, B: Backend<T>>(name: &str, n: usize) -> Workload {
-    let build = move || -> Box<dyn Cell> {
+    Workload::new(name, Work::default(), move || {
         let leaves = [0.5, 0.999, 0.001].map(|x| Value::<T, B>::new(T::of(x))).into();
         let f = move |x: &[Value<T, B>]| (0..n).fold(x[0].clone(), |y, _| y * &x[1] + &x[2]).tanh();
         Box::new(Gradient { leaves, f })
-    };
-    Workload { name: name.into(), build: Box::new(build) }
+    })
 }
 
 /// A sum of elementwise functions of a matrix and a row.
 fn elementwise<T: Scalar, B: Backend<T>>(name: &str, rows: usize, columns: usize) -> Workload {
+    let size = (rows * columns) as f64;
     gradient::<T, B>(
         name,
+        Work { elements_moved: 2.0 * size, exponentials: size, ..Work::default() },
         move || vec![array(&[rows, columns], 0), array(&[1, columns], 1)],
         |x| ((&x[0] + &x[1]).tanh() * (&x[0] + T::of(2.0))).sum(),
     )
 }
 
-fn plain_product<T: Scalar, B: Backend<T>>(name: &str, a: &[usize], b: &[usize]) -> Workload {
-    let (a, b) = (a.to_vec(), b.to_vec());
-    gradient::<T, B>(name, move || vec![array(&a, 0), array(&b, 1)], |x| x[0].matmul(&x[1]).sum())
+/// Three products, and each array once: of an operand, its gradient, or the result.
+fn product_work(a: &[usize], b: &[usize], c: &[usize]) -> Work {
+    let size = |shape: &[usize]| shape.iter().product::<usize>() as f64;
+    Work {
+        product_flops: 3.0 * 2.0 * size(c) * a[a.len() - 1] as f64,
+        elements_moved: 2.0 * (size(a) + size(b)) + size(c),
+        ..Work::default()
+    }
 }
 
-/// A matrix product, summed; and summed with weights, where no engine can do with less than the product.
+fn plain_product<T: Scalar, B: Backend<T>>(name: &str, work: Work, a: &[usize], b: &[usize]) -> Workload {
+    let (a, b) = (a.to_vec(), b.to_vec());
+    gradient::<T, B>(name, work, move || vec![array(&a, 0), array(&b, 1)], |x| x[0].matmul(&x[1]).sum())
+}
+
+/// A matrix product, summed; and summed with weights, where no engine can do with less than the products.
 fn product<T: Scalar, B: Backend<T>>(name: &str, a: &[usize], b: &[usize], c: &[usize]) -> [Workload; 2] {
+    let work = product_work(a, b, c);
     let shapes = [a.to_vec(), b.to_vec(), c.to_vec()];
-    let build = move || -> Box<dyn Cell> {
+    let weighted = Workload::new(format!("{name}_weighted"), work, move || {
         let leaves = vec![Value::<T, B>::new(array(&shapes[0], 0)), Value::new(array(&shapes[1], 1))];
         let weights = constant(&shapes[2], 2);
         Box::new(Gradient { leaves, f: move |x: &[Value<T, B>]| (x[0].matmul(&x[1]) * &weights).sum() })
-    };
-    [plain_product::<T, B>(name, a, b), Workload { name: format!("{name}_weighted"), build: Box::new(build) }]
+    });
+    [plain_product::<T, B>(name, work, a, b), weighted]
 }
 
 /// Scaled dot-product attention.
 fn attention<T: Scalar, B: Backend<T>>() -> Workload {
     let shape = [4, 8, 128, 64];
+    let scores = (4 * 8 * 128 * 128) as f64;
     gradient::<T, B>(
         "W6_attention",
+        Work { product_flops: 6.0 * 2.0 * scores * 64.0, exponentials: scores, ..Work::default() },
         move || (0..3).map(|salt| array(&shape, salt)).collect(),
         |x| ((x[0].matmul(x[1].swap_axes(-1, -2)) / T::of(8.0)).softmax(-1).matmul(&x[2])).sum(),
     )
@@ -176,18 +197,24 @@ fn attention<T: Scalar, B: Backend<T>>() -> Workload {
 fn rows<T: Scalar, B: Backend<T>>() -> [Workload; 3] {
     const SHAPE: [usize; 2] = [4096, 1024];
     type Normalise<T, B> = fn(&Value<T, B>) -> Value<T, B>;
-    let weighted = |name: &str, f: Normalise<T, B>| {
-        let build = move || -> Box<dyn Cell> {
+    let size = (SHAPE[0] * SHAPE[1]) as f64;
+    let moved = |arrays: f64| Work { elements_moved: arrays * size, ..Work::default() };
+    let weighted = |name: &str, work: Work, f: Normalise<T, B>| {
+        Workload::new(name, work, move || {
             let weights = constant::<T, B>(&SHAPE, 1);
             let leaves = vec![Value::new(array(&SHAPE, 0))];
             Box::new(Gradient { leaves, f: move |x: &[Value<T, B>]| (f(&x[0]) * &weights).sum() })
-        };
-        Workload { name: name.into(), build: Box::new(build) }
+        })
     };
     [
-        gradient::<T, B>("W7_logsumexp", || vec![array(&SHAPE, 0)], |x| x[0].logsumexp_axis(-1).sum()),
-        weighted("W7_softmax", |x| x.softmax(-1)),
-        weighted("W7_layernorm", |x| {
+        gradient::<T, B>(
+            "W7_logsumexp",
+            Work { exponentials: size, ..moved(2.0) },
+            || vec![array(&SHAPE, 0)],
+            |x| x[0].logsumexp_axis(-1).sum(),
+        ),
+        weighted("W7_softmax", Work { exponentials: size, ..moved(3.0) }, |x| x.softmax(-1)),
+        weighted("W7_layernorm", moved(3.0), |x| {
             let centred = x - x.mean_keepdims(-1);
             &centred / (centred.square().mean_keepdims(-1) + T::of(1e-5)).sqrt()
         }),
@@ -196,7 +223,8 @@ fn rows<T: Scalar, B: Backend<T>>() -> [Workload; 3] {
 
 /// A Hessian-vector product of a logistic regression, forward over reverse.
 fn hessian_product<T: Scalar, B: Backend<T>>() -> Workload {
-    let build = || -> Box<dyn Cell> {
+    let work = Work { product_flops: 4.0 * 2.0 * 2000.0 * 100.0, exponentials: 2000.0, ..Work::default() };
+    Workload::new("W9_hvp", work, || {
         let (x, w, v) = (constant::<T, B>(&[2000, 100], 0), constant(&[100], 2), constant(&[100], 3));
         let signs = constant(&[2000], 1).sign();
         let f = move || {
@@ -204,14 +232,14 @@ fn hessian_product<T: Scalar, B: Backend<T>>() -> Workload {
             jvp(|w| grad(loss, w), &w, &v).1
         };
         Box::new(Derivative { f, last: None })
-    };
-    Workload { name: "W9_hvp".into(), build: Box::new(build) }
+    })
 }
 
 /// Transposed, strided and joined views.
 fn views<T: Scalar, B: Backend<T>>() -> Workload {
     gradient::<T, B>(
         "W10_views",
+        Work { elements_moved: 2.0 * (64 * 128 * 256) as f64, ..Work::default() },
         || vec![array(&[64, 128, 256], 0)],
         |x| {
             let p = x[0].permute([0, 2, 1]);
@@ -224,7 +252,10 @@ fn views<T: Scalar, B: Backend<T>>() -> Workload {
 /// Twelve layers, for the memory that a training step needs.
 fn deep_network<T: Scalar, B: Backend<T>>() -> Workload {
     const WIDTH: usize = 512;
-    let build = || -> Box<dyn Cell> {
+    let layers = 12.0 * (WIDTH * WIDTH) as f64;
+    let work =
+        Work { product_flops: 3.0 * 2.0 * layers * WIDTH as f64, exponentials: layers, ..Work::default() };
+    Workload::new("W15_deep_mlp", work, || {
         let scale = T::of(2.0 / (WIDTH as f64).sqrt());
         let leaves = (0..12)
             .map(|layer| Value::<T, B>::new(array::<T>(&[WIDTH, WIDTH], 20 + layer) * scale))
@@ -234,6 +265,5 @@ fn deep_network<T: Scalar, B: Backend<T>>() -> Workload {
             weights.iter().fold(input.clone(), |x, w| x.matmul(w).tanh()).square().mean()
         };
         Box::new(Gradient { leaves, f })
-    };
-    Workload { name: "W15_deep_mlp".into(), build: Box::new(build) }
+    })
 }

@@ -1,0 +1,77 @@
+//! Runs the workloads on our backends and on other engines in turn, and draws the comparison.
+//!
+//!     cargo run --release -p autodiff-bench --features blas --bin compare -- --help
+#![forbid(unsafe_code)]
+
+mod charts;
+mod machine;
+mod peers;
+mod report;
+mod run;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs the workloads on our backends and on other engines in turn, and draws the comparison.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A short time for each cell: good for a look, not for a claim.
+    #[arg(long)]
+    quick: bool,
+    /// Only workloads whose name contains this, as in `W4` or `W3_matmul_256`; several after commas.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only these peers, after commas. Known: native, blas, torch, jax, hips, candle, burn, rag.
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Element types.
+    #[arg(long, value_delimiter = ',', default_value = "f64,f32")]
+    dtypes: Vec<serve::Dtype>,
+    /// Numbers of threads.
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    threads: Vec<usize>,
+    /// A Python with the packages of peers/requirements.txt.
+    #[arg(long, default_value = "target/peers/bin/python")]
+    python: PathBuf,
+    /// Makes that Python with venv and pip, and builds the Rust peers, where they are not there.
+    #[arg(long)]
+    install: bool,
+    /// The folder for the report.
+    #[arg(long, default_value = "report")]
+    out: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures cells of one of our backends, asked for on standard input: what the comparison starts for itself.
+    #[command(hide = true)]
+    Serve {
+        backend: String,
+        #[arg(long)]
+        dtype: serve::Dtype,
+        #[arg(long)]
+        threads: usize,
+    },
+    /// Draws the report again from `results.jsonl` in the folder.
+    Redraw,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Some(Command::Serve { backend, dtype, threads }) => serve::serve(backend, *dtype, *threads),
+        Some(Command::Redraw) => report::redraw(&arguments.out),
+        None => run::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("compare: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What the machine can do: the rates that bound every engine, measured where the comparison runs.
+
+use crate::inputs::array;
+use crate::measure::repeat;
+use autodiff_core::{Backend, Scalar};
+use ndarray::{Array2, Ix2};
+use serde::{Deserialize, Serialize};
+use std::hint::black_box;
+
+/// The least that a workload must do, whatever the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Multiplications and additions in matrix products.
+    pub product_flops: f64,
+    /// Elements read from and written to memory, where inputs and results do not fit a cache.
+    pub elements_moved: f64,
+    /// Exponentials, or functions that need one, such as tanh.
+    pub exponentials: f64,
+}
+
+/// Rates of one core, or of several, for one element type.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Floors {
+    /// The best matrix product of the backends, in GFLOP/s.
+    pub product_gflops: f64,
+    /// Copying a large array into memory that has been used before, in GB/s read and written.
+    pub copy_gbs: f64,
+    /// Copying it into memory that the system hands out for it, in GB/s read and written.
+    pub fresh_copy_gbs: f64,
+    /// Time of an exponential among many, in nanoseconds.
+    pub exp_ns: f64,
+    /// Time of a hyperbolic tangent among many, in nanoseconds.
+    pub tanh_ns: f64,
+    /// The size of an element in bytes.
+    pub element_bytes: f64,
+}
+
+impl Floors {
+    /// The least time for `work` in milliseconds: that of the slowest of its parts, as if they overlapped.
+    pub fn time_ms(&self, work: &Work) -> f64 {
+        let parts = [
+            work.product_flops / (self.product_gflops * 1e6),
+            work.elements_moved * self.element_bytes / (self.copy_gbs * 1e6),
+            work.exponentials * self.exp_ns / 1e6,
+        ];
+        parts.into_iter().fold(0.0, |most, part| if part > most { part } else { most })
+    }
+
+    /// Measures the rates on as many threads as are given; products are those of `gemm`.
+    pub fn measure<T: Float>(threads: usize, gemm: &[fn(&Array2<T>, &Array2<T>, &mut Array2<T>)]) -> Self {
+        const LARGE: usize = 1 << 24;
+        let bytes = (2 * LARGE * size_of::<T>() * threads) as f64;
+        let sources: Vec<Vec<T>> = (0..threads).map(|_| vec![T::of(1.0); LARGE]).collect();
+        let mut targets = sources.clone();
+        let seconds = 0.5;
+        let copy =
+            repeat(seconds, || on_threads(sources.iter().zip(&mut targets), |(s, t)| t.copy_from_slice(s))).0;
+        let fresh = repeat(seconds, || {
+            on_threads(sources.iter(), |s| {
+                black_box(s.clone());
+            });
+        })
+        .0;
+
+        let blocks: Vec<Vec<T>> =
+            (0..threads as u64).map(|k| array::<T>(&[1 << 12], k).into_raw_vec_and_offset().0).collect();
+        let mut results = blocks.clone();
+        let mut per_element = |f: fn(&[T], &mut [T])| {
+            let rounds = 1000;
+            let (ms, ..) = repeat(seconds, || {
+                on_threads(blocks.iter().zip(&mut results), |(x, y)| {
+                    (0..rounds).for_each(|_| f(black_box(x), black_box(y)));
+                });
+            });
+            ms * 1e6 / (rounds * threads * blocks[0].len()) as f64
+        };
+        let (exp_ns, tanh_ns) = (per_element(T::exp_all), per_element(T::tanh_all));
+
+        let n = 1024;
+        let matrix = |k| array::<T>(&[n, n], k).into_dimensionality::<Ix2>().expect("two axes");
+        let (a, b, mut c) = (matrix(0), matrix(1), matrix(2));
+        let product_gflops = gemm
+            .iter()
+            .map(|gemm| 2.0 * (n as f64).powi(3) / (repeat(2.0 * seconds, || gemm(&a, &b, &mut c)).0 * 1e6))
+            .fold(0.0, |most, rate| if rate > most { rate } else { most });
+        Floors {
+            product_gflops,
+            copy_gbs: bytes / (copy * 1e6),
+            fresh_copy_gbs: bytes / (fresh * 1e6),
+            exp_ns,
+            tanh_ns,
+            element_bytes: size_of::<T>() as f64,
+        }
+    }
+}
+
+/// A backend's product of two matrices.
+pub fn gemm_of<T: Scalar, B: Backend<T>>(a: &Array2<T>, b: &Array2<T>, c: &mut Array2<T>) {
+    B::gemm(T::one(), a.view(), b.view(), T::zero(), &mut c.view_mut());
+}
+
+fn on_threads<I: Iterator<Item: Send>>(parts: I, f: impl Fn(I::Item) + Sync) {
+    std::thread::scope(|scope| {
+        parts.for_each(|part| {
+            scope.spawn(|| f(part));
+        });
+    });
+}
+
+/// Functions over slices as fast as plain loops go, for the floors; not exact at the ends of the range.
+pub trait Float: Scalar {
+    /// `e^x` of every element.
+    fn exp_all(x: &[Self], y: &mut [Self]);
+    /// `tanh(x)` of every element.
+    fn tanh_all(x: &[Self], y: &mut [Self]);
+}
+
+/// Cody and Waite's reduction and a Taylor polynomial, in loops that vectorise.
+macro_rules! float {
+    ($t:ident, $bits:ident, $mantissa:literal, $shift:literal, $bias:literal, $hi:literal, $lo:literal, [$($c:literal),*]) => {
+        impl Float for $t {
+            fn exp_all(x: &[$t], y: &mut [$t]) {
+                // All of it in one function, or the wider instructions do not reach the loop.
+                pulp::Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        for (x, y) in x.iter().zip(y) {
+                            *y = exp(*x);
+                        }
+                    },
+                );
+                #[inline(always)]
+                fn exp(x: $t) -> $t {
+                    let k = (x * std::$t::consts::LOG2_E + $shift) - $shift;
+                    let r = k.mul_add(-$lo, k.mul_add(-$hi, x));
+                    let mut p: $t = 0.0;
+                    for c in [$($c),*] {
+                        p = p.mul_add(r, c);
+                    }
+                    p * $t::from_bits((k + $shift + $bias).to_bits() << $mantissa)
+                }
+            }
+            fn tanh_all(x: &[$t], y: &mut [$t]) {
+                // tanh(x) = 1 - 2 / (e^2x + 1)
+                let doubled: Vec<$t> = x.iter().map(|x| x + x).collect();
+                Self::exp_all(&doubled, y);
+                y.iter_mut().for_each(|y| *y = 1.0 - 2.0 / (*y + 1.0));
+            }
+        }
+    };
+}
+float!(
+    f64,
+    u64,
+    52,
+    6755399441055744.0,
+    1023.0,
+    6.931_471_803_691_238e-1,
+    1.908_214_929_270_587_7e-10,
+    [
+        2.505_210_838_544_172e-8,
+        2.755_731_922_398_589e-7,
+        2.755_731_922_398_589e-6,
+        2.480_158_730_158_73e-5,
+        1.984_126_984_126_984e-4,
+        1.388_888_888_888_889e-3,
+        8.333_333_333_333_333e-3,
+        4.166_666_666_666_666_4e-2,
+        1.666_666_666_666_666_6e-1,
+        0.5,
+        1.0,
+        1.0
+    ]
+);
+float!(
+    f32,
+    u32,
+    23,
+    12582912.0,
+    127.0,
+    0.693_359_4,
+    -2.121_944_4e-4,
+    [1.388_888_9e-3, 8.333_334e-3, 4.166_666_8e-2, 1.666_666_7e-1, 0.5, 1.0, 1.0]
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loops_compute_what_they_time() {
+        let x: Vec<f64> = array::<f64>(&[1000], 0).into_iter().collect();
+        let mut y = vec![0.0; 1000];
+        f64::exp_all(&x, &mut y);
+        assert!(x.iter().zip(&y).all(|(x, y)| (x.exp() - y).abs() < 1e-15 * x.exp() * 4.0));
+        f64::tanh_all(&x, &mut y);
+        assert!(x.iter().zip(&y).all(|(x, y)| (x.tanh() - y).abs() < 1e-15));
+        let x: Vec<f32> = array::<f32>(&[1000], 0).into_iter().collect();
+        let mut y = vec![0.0; 1000];
+        f32::exp_all(&x, &mut y);
+        assert!(x.iter().zip(&y).all(|(x, y)| (x.exp() - y).abs() < 1e-6 * x.exp()));
+    }
+
+    #[test]
+    fn the_slowest_part_is_the_floor() {
+        let floors = Floors {
+            product_gflops: 10.0,
+            copy_gbs: 8.0,
+            fresh_copy_gbs: 4.0,
+            exp_ns: 1.0,
+            tanh_ns: 2.0,
+            element_bytes: 8.0,
+        };
+        let work = Work { product_flops: 2e7, elements_moved: 1e6, exponentials: 5e5 };
+        assert_eq!(floors.time_ms(&work), 2.0);
+    }
+}
