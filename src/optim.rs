@@ -27,7 +27,7 @@
 
 use crate::nn::{Parameters, Path};
 use crate::{Scalar, Value};
-use ndarray::{ArcArray, ArrayD, ArrayViewD, IxDyn, Zip};
+use ndarray::{ArcArray, IxDyn};
 
 /// A step that cannot be taken. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,10 +148,20 @@ macro_rules! optimizer {
                         Source::Frozen => continue,
                         Source::SameAs(first) => places[first].clone(),
                         Source::Own { data, grad } => {
-                            // In one order, and without gaps, the loops below are vectorised.
-                            let (data, grad) = (data.as_standard_layout(), grad.as_standard_layout());
-                            let updated = self.update(i, data.view(), grad.view());
-                            match places[i].label() {
+                            let label = places[i].label();
+                            // Where nothing else holds the old array, it is updated in place: fresh memory is slow.
+                            *places[i] = Value::constant(T::zero());
+                            let mut updated = match data.is_standard_layout() {
+                                true => data.into_owned(),
+                                false => data.as_standard_layout().into_owned(),
+                            };
+                            // Over plain slices the loops of `update` are vectorised.
+                            let grad = grad.as_standard_layout();
+                            let slices = "row-major arrays are slices";
+                            let (x, g) =
+                                (updated.as_slice_mut().expect(slices), grad.as_slice().expect(slices));
+                            self.update(i, x, g);
+                            match label {
                                 Some(label) => Value::new(updated).with_label(label),
                                 None => Value::new(updated),
                             }
@@ -193,7 +203,7 @@ pub struct Sgd<T: Scalar = f64> {
     momentum: f64,
     weight_decay: f64,
     nesterov: bool,
-    slots: Vec<Slot<ArrayD<T>>>,
+    slots: Vec<Slot<Vec<T>>>,
 }
 
 optimizer!(Sgd, "Sgd");
@@ -242,19 +252,21 @@ impl<T: Scalar> Sgd<T> {
         self
     }
 
-    fn update(&mut self, i: usize, data: ArrayViewD<'_, T>, grad: ArrayViewD<'_, T>) -> ArrayD<T> {
-        let (rate, momentum, decay) =
-            (T::of(self.learning_rate), T::of(self.momentum), T::of(self.weight_decay));
-        let nesterov = self.nesterov;
+    fn update(&mut self, i: usize, x: &mut [T], g: &[T]) {
+        let rate = T::of(self.learning_rate);
+        let (momentum, decay) = (T::of(self.momentum), T::of(self.weight_decay));
         if self.momentum == 0.0 {
-            return Zip::from(&data).and(&grad).map_collect(|&x, &g| x - rate * decayed(g, decay, x));
+            for (x, &g) in x.iter_mut().zip(g) {
+                *x = *x - rate * decayed(g, decay, *x);
+            }
+            return;
         }
-        let velocity = self.slots[i].state.get_or_insert_with(|| ArrayD::zeros(data.raw_dim()));
-        Zip::from(velocity).and(&data).and(&grad).map_collect(|v, &x, &g| {
-            let g = decayed(g, decay, x);
+        let v = self.slots[i].state.get_or_insert_with(|| vec![T::zero(); x.len()]);
+        for ((x, v), &g) in x.iter_mut().zip(v).zip(g) {
+            let g = decayed(g, decay, *x);
             *v = momentum * *v + g;
-            x - rate * if nesterov { g + momentum * *v } else { *v }
-        })
+            *x = *x - rate * if self.nesterov { g + momentum * *v } else { *v };
+        }
     }
 }
 
@@ -299,8 +311,8 @@ pub struct Adam<T: Scalar = f64> {
 struct Moments<T> {
     /// As each parameter has its own count, one that was frozen at first is corrected as it should be.
     steps: u32,
-    first: ArrayD<T>,
-    second: ArrayD<T>,
+    first: Vec<T>,
+    second: Vec<T>,
 }
 
 optimizer!(Adam, "Adam");
@@ -364,25 +376,35 @@ impl<T: Scalar> Adam<T> {
         self
     }
 
-    fn update(&mut self, i: usize, data: ArrayViewD<'_, T>, grad: ArrayViewD<'_, T>) -> ArrayD<T> {
-        let zeros = || ArrayD::zeros(data.raw_dim());
+    fn update(&mut self, i: usize, x: &mut [T], g: &[T]) {
+        let zeros = || vec![T::zero(); x.len()];
         let fresh = || Moments { steps: 0, first: zeros(), second: zeros() };
         let Moments { steps, first, second } = self.slots[i].state.get_or_insert_with(fresh);
         *steps = steps.saturating_add(1);
         let (beta1, beta2) = self.betas;
         let t = f64::from(*steps);
         let rate = T::of(self.learning_rate / (1.0 - beta1.powf(t)));
-        let root = T::of((1.0 - beta2.powf(t)).sqrt());
+        let unbias = T::of((1.0 - beta2.powf(t)).sqrt().recip());
         let (gain1, gain2) = (T::of(1.0 - beta1), T::of(1.0 - beta2));
         let (beta2, eps, decay) = (T::of(beta2), T::of(self.eps), T::of(self.weight_decay));
-        Zip::from(first).and(second).and(&data).and(&grad).map_collect(|m, v, &x, &g| {
+        adam(x, first, second, g, |x, m, v, g| {
             let g = decayed(g, decay, x);
-            *m += gain1 * (g - *m);
-            *v = beta2 * *v + gain2 * g * g;
-            let denominator = v.sqrt() / root + eps;
+            let m = m + gain1 * (g - m);
+            let v = beta2 * v + gain2 * g * g;
             // Where eps is 0, a gradient that was always 0 moves nothing.
-            if *m == T::zero() { x } else { x - rate * *m / denominator }
-        })
+            let moved = x - rate * m / (v.sqrt() * unbias + eps);
+            (if m == T::zero() { x } else { moved }, m, v)
+        });
+    }
+}
+
+/// One pass over the four arrays.
+fn adam<T: Scalar>(x: &mut [T], m: &mut [T], v: &mut [T], g: &[T], f: impl Fn(T, T, T, T) -> (T, T, T)) {
+    let n = x.len();
+    // With one length that is known to be all theirs, the loop is vectorised.
+    let (m, v, g) = (&mut m[..n], &mut v[..n], &g[..n]);
+    for i in 0..n {
+        (x[i], m[i], v[i]) = f(x[i], m[i], v[i], g[i]);
     }
 }
 
