@@ -2,9 +2,11 @@
 
 use crate::native;
 use crate::scalar::Scalar;
-use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 use std::fmt::Debug;
 
+pub use crate::error::LinalgError;
+pub use crate::native::linalg::Lu;
 pub use crate::rules::elementwise::{Binary, Unary};
 
 /// An elementwise operation: one row of the table of rules.
@@ -84,5 +86,93 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     /// `c = alpha a b + beta c` for matrices (m, k), (k, n), (m, n); with `beta` 0, what `c` held is not read.
     fn gemm(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: &mut ArrayViewMut2<'_, T>) {
         T::gemm(alpha, a, b, beta, c)
+    }
+
+    /// The lower triangular L, with a positive diagonal, of `A = L L^T` for a symmetric positive definite A (n, n).
+    ///
+    /// Only the lower triangle of `a` is read.
+    ///
+    /// # Errors
+    ///
+    /// [`LinalgError::NotPositiveDefinite`], also where there is a NaN.
+    fn cholesky(a: ArrayView2<'_, T>) -> Result<Array2<T>, LinalgError> {
+        T::cholesky(a, Self::gemm)
+    }
+
+    /// Gaussian elimination with partial pivoting: `P A = L U` for A (n, n).
+    ///
+    /// A singular matrix is no error here: a zero stays on the diagonal of U.
+    fn lu(a: ArrayView2<'_, T>) -> Lu<T> {
+        T::lu(a, Self::gemm)
+    }
+
+    /// The solution X (n, r) of `A X = B` for a triangular A (n, n) and B (n, r).
+    ///
+    /// Of `a` the `upper` or lower triangle is read; if `unit`, without its diagonal, which is taken to be ones. For
+    /// `A^T X = B` pass the transposed view of `a`, and the other triangle.
+    ///
+    /// # Errors
+    ///
+    /// [`LinalgError::Singular`] where there is a zero on the diagonal.
+    fn solve_triangular(
+        a: ArrayView2<'_, T>,
+        b: ArrayView2<'_, T>,
+        upper: bool,
+        unit: bool,
+    ) -> Result<Array2<T>, LinalgError> {
+        T::solve_triangular(a, b, upper, unit, Self::gemm)
+    }
+
+    /// The solution X (n, r) of `A X = B` for A (n, n) and B (n, r).
+    ///
+    /// # Errors
+    ///
+    /// [`LinalgError::Singular`] where a pivot is exactly zero. Rounding can hide that a matrix is singular.
+    fn solve(a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Result<Array2<T>, LinalgError> {
+        Self::lu(a).solve::<Self>(b)
+    }
+
+    /// The inverse of A (n, n).
+    ///
+    /// # Errors
+    ///
+    /// As for [`solve`](Backend::solve).
+    fn inv(a: ArrayView2<'_, T>) -> Result<Array2<T>, LinalgError> {
+        Self::solve(a, Array2::eye(a.nrows()).view())
+    }
+
+    /// The reduced QR factorisation `A = Q R` of A (m, n): with k = min(m, n), Q (m, k) has orthonormal columns, and
+    /// R (k, n) is zero below its diagonal.
+    ///
+    /// Signs are the backend's: those of the columns of Q, and with them those of the rows of R.
+    fn qr(a: ArrayView2<'_, T>) -> (Array2<T>, Array2<T>) {
+        T::qr(a, Self::gemm)
+    }
+
+    /// The eigenvalues (n), in ascending order, and the orthonormal eigenvectors, in the columns of an (n, n) matrix,
+    /// of a symmetric A (n, n): `A = V diag(w) V^T`.
+    ///
+    /// Only the lower triangle of `a` is read. Eigenvectors are determined up to their signs, and for repeated
+    /// eigenvalues up to a rotation among them.
+    ///
+    /// # Errors
+    ///
+    /// [`LinalgError::NotFinite`] for NaN and infinities; [`LinalgError::NoConvergence`] should the iteration not end,
+    /// for which no matrix is known.
+    fn eigh(a: ArrayView2<'_, T>) -> Result<(Array1<T>, Array2<T>), LinalgError> {
+        T::eigh(a, Self::gemm)
+    }
+
+    /// The reduced singular value decomposition `A = U diag(s) V^T` of A (m, n): with k = min(m, n), U (m, k) and V
+    /// (n, k) have orthonormal columns, and s (k) is not negative, in descending order. Returns U, s and V^T.
+    ///
+    /// Singular vectors are determined up to a common sign of a pair, and for repeated singular values up to a
+    /// rotation among them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`eigh`](Backend::eigh).
+    fn svd(a: ArrayView2<'_, T>) -> Result<(Array2<T>, Array1<T>, Array2<T>), LinalgError> {
+        T::svd(a, Self::gemm)
     }
 }

@@ -214,6 +214,38 @@ pub enum Error {
     Gradient(String),
 }
 
+/// A matrix for which a factorisation does not exist, or is not found: it depends on the data, so it is never a panic.
+///
+/// ```
+/// use autodiff_core::{Backend, Native};
+/// let error = Native::cholesky(ndarray::array![[1.0, 2.0], [2.0, 1.0]].view()).unwrap_err();
+/// assert_eq!(error.to_string(), "the matrix is not positive definite: pivot 1 of its Cholesky factorisation is not positive");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinalgError {
+    /// A symmetric matrix that is not positive definite.
+    #[error(
+        "the matrix is not positive definite: pivot {pivot} of its Cholesky factorisation is not positive"
+    )]
+    NotPositiveDefinite {
+        /// The first row at which this shows, from 0: the leading block of `pivot` rows is positive definite.
+        pivot: usize,
+    },
+    /// A singular matrix: it has no inverse.
+    #[error("the matrix is singular: pivot {pivot} of its triangular factor is zero")]
+    Singular {
+        /// The first row with a zero on the diagonal, from 0.
+        pivot: usize,
+    },
+    /// A matrix that holds NaN or infinities, which has no eigenvalues or singular values.
+    #[error("the matrix holds NaN or infinite elements")]
+    NotFinite,
+    /// An iteration that did not end.
+    #[error("the iteration for eigenvalues or singular values did not converge")]
+    NoConvergence,
+}
+
 fn axis_range(ndim: usize) -> String {
     match ndim {
         0 => "no axis, since it has none".to_string(),

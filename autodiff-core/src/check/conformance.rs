@@ -47,6 +47,14 @@ macro_rules! conformance {
         fn agreement_f32() {
             $crate::check::conformance::agreement::<f32, $backend>();
         }
+        #[test]
+        fn linalg_f64() {
+            $crate::check::linalg::linalg::<f64, $backend>();
+        }
+        #[test]
+        fn linalg_f32() {
+            $crate::check::linalg::linalg::<f32, $backend>();
+        }
     };
 }
 

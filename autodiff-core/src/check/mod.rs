@@ -2,6 +2,7 @@
 //! backend.
 
 pub mod conformance;
+pub mod linalg;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! The pure-Rust backend: kernels compiled here once for `f32` and once for `f64`.
 
 mod elementwise;
+pub(crate) mod linalg;
 mod matmul;
 mod reduce;
 
@@ -27,7 +28,7 @@ pub type Value<T = f64> = crate::Value<T, Native>;
 
 /// The kernels of one element type: what `Backend`'s default methods call.
 #[doc(hidden)]
-pub trait Kernels: Sized {
+pub trait Kernels: linalg::Factorisations {
     fn elementwise(op: Elementwise<Self>, operands: &[ArrayViewD<'_, Self>]) -> ArrayD<Self>;
     fn reduce(op: Reduction, x: ArrayViewD<'_, Self>, axes: &[usize]) -> ArrayD<Self>;
     fn gemm(
