@@ -4,10 +4,12 @@
 //! terminal and an untouched result. The functions here take views instead, so that what a pointer may reach is what
 //! the view may reach; the output is borrowed mutably, so no input overlaps it; memory behind a view is initialised.
 
+use crate::info::{Cpu, Info, lagging};
 use autodiff_core::Scalar;
 use autodiff_core::ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
 use std::ffi::c_int;
+use std::sync::{Mutex, Once, PoisonError};
 
 /// How CBLAS, told that matrices are row-major, is to see one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,10 @@ impl Layout {
         !self.transposed
     }
 
+    fn reversed(self) -> CBLAS_TRANSPOSE {
+        Layout { transposed: !self.transposed, ..self }.flag()
+    }
+
     fn flag(self) -> CBLAS_TRANSPOSE {
         if self.transposed { CBLAS_TRANSPOSE::CblasTrans } else { CBLAS_TRANSPOSE::CblasNoTrans }
     }
@@ -73,14 +79,51 @@ fn layout<T>(name: &str, batch: &ArrayView3<'_, T>) -> Layout {
         .unwrap_or_else(|| panic!("{name}: no layout for ({rows}, {columns}), strides {strides:?}"))
 }
 
+/// A vector's increment; where it has one element CBLAS still refuses 0.
+///
+/// A matrix of one row or column with a [`Layout`] has one that is positive and fits.
+fn increment(length: usize, stride: isize) -> c_int {
+    if length <= 1 { 1 } else { stride as c_int }
+}
+
+/// The routine that is fastest for a shape.
+///
+/// One thread, f64, OpenBLAS 0.3.21: where both do, `gemv` took 0.2 to 0.6 of the time of `gemm`, `dot` 0.06 to 0.25
+/// and `ger` 0.5 to 0.9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Routine {
+    Gemm,
+    /// The matrix `a` times the column `b`.
+    GemvLeft,
+    /// The row `a` times the matrix `b`.
+    GemvRight,
+    Dot,
+    Ger,
+}
+
+impl Routine {
+    fn of(m: usize, n: usize, k: usize) -> Routine {
+        match (m, n, k) {
+            (1, 1, _) => Routine::Dot,
+            (_, 1, _) => Routine::GemvLeft,
+            (1, _, _) => Routine::GemvRight,
+            // The reference `ger` skips the zeros of a vector, and with them 0 times infinity.
+            (_, _, 1) if OPENBLAS => Routine::Ger,
+            _ => Routine::Gemm,
+        }
+    }
+}
+
+const OPENBLAS: bool = cfg!(any(feature = "openblas-system", feature = "openblas-static"));
+
 macro_rules! element {
-    ($t:ty, $gemm:ident) => {
+    ($t:ty, $gemm:ident, $gemv:ident, $ger:ident, $dot:ident) => {
         impl Element for $t {
             fn products(
                 alpha: $t,
                 a: ArrayView3<'_, $t>,
                 b: ArrayView3<'_, $t>,
-                beta: $t,
+                mut beta: $t,
                 c: &mut ArrayViewMut3<'_, $t>,
             ) {
                 const NAME: &str = stringify!($gemm);
@@ -98,50 +141,360 @@ macro_rules! element {
                 if c.is_empty() {
                     return;
                 }
-                if count == 0 || k == 0 {
-                    // Not every library leaves a clean result behind for an empty sum.
+                let routine = Routine::of(m, n, k);
+                let empty = count == 0 || k == 0;
+                if beta != 1.0 && (empty || routine != Routine::Gemm) {
+                    // Not every library leaves a clean result behind for an empty sum; nor are they of one mind
+                    // whether `gemv` with `beta` 0 reads the result.
                     if beta == 0.0 {
                         c.fill(0.0)
                     } else {
                         c.mapv_inplace(|x| beta * x)
                     }
+                    beta = 1.0;
+                }
+                if empty {
                     return;
                 }
                 let (la, lb, lc) = (layout(NAME, &a), layout(NAME, &b), layout(NAME, &c.view()));
                 assert!(lc.is_row_major(), "{NAME}: the result's strides are {:?}", c.strides());
-                let step = if results == 1 { 0 } else { c.strides()[0] };
-                let steps = (a.strides()[0], b.strides()[0], step);
+                check_library();
+                let (sa, sb, sc) = (a.strides(), b.strides(), c.strides());
+                let steps = (sa[0], sb[0], if results == 1 { 0 } else { sc[0] });
+                let column = (increment(k, sb[1]), increment(m, sc[1]));
+                let row = (increment(k, sa[2]), increment(n, sc[2]));
+                let outer = (increment(m, sa[1]), increment(n, sb[2]));
+                let order = CBLAS_LAYOUT::CblasRowMajor;
+                let (rows, columns, inner) = (m as c_int, n as c_int, k as c_int);
                 let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
                 for i in 0..count {
                     let beta = if i > 0 && results == 1 { 1.0 } else { beta };
                     let i = i as isize;
+                    #[cfg(test)]
+                    calls::count(routine);
                     // SAFETY: `i` is an index into each of the batches, or the step of one is 0, so that the pointers
                     // are to first elements of matrices in them. Their shapes agree (asserted), are not empty
-                    // (returned above) and, as do the leading dimensions, fit in an i32: `Layout::of` gives no other,
-                    // and only those with which CBLAS reaches exactly the elements of the view. The views keep the
-                    // memory alive and initialised; `c` is borrowed mutably, so it overlaps no operand.
+                    // (returned above) and, as do leading dimensions and increments, fit in an i32: `Layout::of`
+                    // gives no other, and only those with which CBLAS reaches exactly the elements of the view. The
+                    // views keep the memory alive and initialised; `c` is borrowed mutably, so it overlaps no
+                    // operand.
                     unsafe {
-                        cblas_sys::$gemm(
-                            CBLAS_LAYOUT::CblasRowMajor,
-                            la.flag(),
-                            lb.flag(),
-                            m as c_int,
-                            n as c_int,
-                            k as c_int,
-                            alpha,
-                            a.offset(i * steps.0),
-                            la.ld,
-                            b.offset(i * steps.1),
-                            lb.ld,
-                            beta,
-                            c.offset(i * steps.2),
-                            lc.ld,
-                        );
+                        let (a, b, c) = (a.offset(i * steps.0), b.offset(i * steps.1), c.offset(i * steps.2));
+                        match routine {
+                            Routine::Gemm => cblas_sys::$gemm(
+                                order,
+                                la.flag(),
+                                lb.flag(),
+                                rows,
+                                columns,
+                                inner,
+                                alpha,
+                                a,
+                                la.ld,
+                                b,
+                                lb.ld,
+                                beta,
+                                c,
+                                lc.ld,
+                            ),
+                            Routine::GemvLeft => {
+                                // The dimensions are those of the matrix as it is stored.
+                                let (r, l) = if la.transposed { (inner, rows) } else { (rows, inner) };
+                                cblas_sys::$gemv(
+                                    order,
+                                    la.flag(),
+                                    r,
+                                    l,
+                                    alpha,
+                                    a,
+                                    la.ld,
+                                    b,
+                                    column.0,
+                                    beta,
+                                    c,
+                                    column.1,
+                                );
+                            }
+                            Routine::GemvRight => {
+                                let (r, l) = if lb.transposed { (columns, inner) } else { (inner, columns) };
+                                cblas_sys::$gemv(
+                                    order,
+                                    lb.reversed(),
+                                    r,
+                                    l,
+                                    alpha,
+                                    b,
+                                    lb.ld,
+                                    a,
+                                    row.0,
+                                    beta,
+                                    c,
+                                    row.1,
+                                );
+                            }
+                            Routine::Ger => {
+                                cblas_sys::$ger(
+                                    order, rows, columns, alpha, a, outer.0, b, outer.1, c, lc.ld,
+                                );
+                            }
+                            Routine::Dot => *c += alpha * cblas_sys::$dot(inner, a, row.0, b, column.0),
+                        }
                     }
                 }
             }
         }
     };
 }
-element!(f32, cblas_sgemm);
-element!(f64, cblas_dgemm);
+element!(f32, cblas_sgemm, cblas_sgemv, cblas_sger, cblas_sdot);
+element!(f64, cblas_dgemm, cblas_dgemv, cblas_dger, cblas_ddot);
+
+/// What this thread has called, for tests: that the library is used, and how often.
+#[cfg(test)]
+pub(crate) mod calls {
+    use super::Routine;
+    use std::cell::Cell;
+
+    thread_local!(static CALLS: Cell<[usize; 4]> = const { Cell::new([0; 4]) });
+
+    pub(super) fn count(routine: Routine) {
+        let mut calls = CALLS.get();
+        calls[match routine {
+            Routine::Gemm => 0,
+            Routine::GemvLeft | Routine::GemvRight => 1,
+            Routine::Ger => 2,
+            Routine::Dot => 3,
+        }] += 1;
+        CALLS.set(calls);
+    }
+
+    /// The calls of gemm, gemv, ger and dot that `f` makes on this thread.
+    pub(crate) fn during<R>(f: impl FnOnce() -> R) -> (R, [usize; 4]) {
+        CALLS.set([0; 4]);
+        let result = f();
+        (result, CALLS.get())
+    }
+}
+
+/// Once, before the first product: that the library counts in 32 bits, and that it knows the processor.
+fn check_library() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let info = info();
+        assert!(
+            !info.configuration.as_deref().is_some_and(|c| c.contains("USE64BITINT")),
+            "autodiff-blas: this OpenBLAS takes 64-bit integers (ILP64); one with 32-bit integers (LP64) is needed"
+        );
+        let forced = std::env::var("OPENBLAS_CORETYPE").ok();
+        if let Some(message) = lagging(&info, Cpu::detect(), forced.as_deref()) {
+            log::warn!("{message}");
+        }
+    });
+}
+
+#[cfg(any(
+    feature = "openblas-system",
+    feature = "openblas-static",
+    feature = "blis",
+    feature = "intel-mkl"
+))]
+mod library {
+    use std::ffi::c_int;
+    #[cfg(not(feature = "intel-mkl"))]
+    use std::ffi::{CStr, c_char};
+
+    /// The text at a pointer that a library gave.
+    ///
+    /// # Safety
+    /// It is null, or a C string that lives as long as the program.
+    #[cfg(not(feature = "intel-mkl"))]
+    pub(super) unsafe fn text(pointer: *const c_char) -> Option<String> {
+        // SAFETY: not null, and what the caller promises.
+        (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+    }
+
+    #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+    unsafe extern "C" {
+        pub(super) fn openblas_get_config() -> *const c_char;
+        pub(super) fn openblas_get_corename() -> *const c_char;
+        pub(super) fn openblas_get_num_threads() -> c_int;
+        pub(super) fn openblas_set_num_threads(threads: c_int);
+        pub(super) fn openblas_get_parallel() -> c_int;
+    }
+
+    #[cfg(feature = "blis")]
+    unsafe extern "C" {
+        pub(super) fn bli_info_get_version_str() -> *const c_char;
+        pub(super) fn bli_arch_query_id() -> c_int;
+        pub(super) fn bli_arch_string(id: c_int) -> *const c_char;
+        pub(super) fn bli_thread_get_num_threads() -> isize;
+    }
+
+    #[cfg(feature = "intel-mkl")]
+    unsafe extern "C" {
+        pub(super) fn MKL_Get_Version_String(text: *mut u8, length: c_int);
+        pub(super) fn MKL_Get_Max_Threads() -> c_int;
+        pub(super) fn MKL_Set_Num_Threads_Local(threads: c_int) -> c_int;
+    }
+}
+
+/// See [`crate::info`].
+#[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+pub(crate) fn info() -> Info {
+    // SAFETY: these take nothing and return the library's own static strings.
+    let (configuration, kernel) = unsafe {
+        (library::text(library::openblas_get_config()), library::text(library::openblas_get_corename()))
+    };
+    let version =
+        configuration.as_deref().and_then(|c| c.split_whitespace().nth(1)).map(|version| version.to_string());
+    Info { library: "OpenBLAS", version, kernel, configuration, threads: threads() }
+}
+
+/// See [`crate::info`].
+#[cfg(feature = "blis")]
+pub(crate) fn info() -> Info {
+    // SAFETY: the first two take nothing, the third the number the second gave; they return static strings.
+    let (version, kernel) = unsafe {
+        (
+            library::text(library::bli_info_get_version_str()),
+            library::text(library::bli_arch_string(library::bli_arch_query_id())),
+        )
+    };
+    Info { library: "BLIS", version, kernel, configuration: None, threads: threads() }
+}
+
+/// See [`crate::info`].
+#[cfg(feature = "intel-mkl")]
+pub(crate) fn info() -> Info {
+    let mut text = [0u8; 256];
+    // SAFETY: it writes at most that many bytes.
+    unsafe { library::MKL_Get_Version_String(text.as_mut_ptr(), text.len() as c_int) };
+    let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
+    let configuration = String::from_utf8_lossy(&text[..end]).trim().to_string();
+    let version = configuration
+        .split_once("Version ")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .map(|version| version.to_string());
+    Info {
+        library: "Intel MKL",
+        version,
+        kernel: None,
+        configuration: Some(configuration),
+        threads: threads(),
+    }
+}
+
+/// See [`crate::info`].
+#[cfg(feature = "accelerate")]
+pub(crate) fn info() -> Info {
+    Info { library: "Accelerate", version: None, kernel: None, configuration: None, threads: threads() }
+}
+
+/// See [`crate::info`].
+#[cfg(feature = "netlib")]
+pub(crate) fn info() -> Info {
+    Info { library: "libblas", version: None, kernel: None, configuration: None, threads: threads() }
+}
+
+/// The threads that the library would use for a large product.
+pub(crate) fn threads() -> usize {
+    #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+    // SAFETY: it takes nothing and returns a number.
+    let threads = unsafe { library::openblas_get_num_threads() } as isize;
+    #[cfg(feature = "blis")]
+    // SAFETY: it takes nothing and returns a number, -1 where none was chosen: then it uses one.
+    let threads = unsafe { library::bli_thread_get_num_threads() };
+    #[cfg(feature = "intel-mkl")]
+    // SAFETY: it takes nothing and returns a number.
+    let threads = unsafe { library::MKL_Get_Max_Threads() } as isize;
+    #[cfg(feature = "accelerate")]
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()) as isize;
+    #[cfg(feature = "netlib")]
+    let threads = 1;
+    usize::try_from(threads).unwrap_or(1).max(1)
+}
+
+/// The threads that a batch may use: the library's own number where it has one, so that one setting governs both.
+pub(crate) fn batch_threads() -> usize {
+    let available = std::thread::available_parallelism().map_or(1, |n| n.get());
+    match threads() {
+        // BLIS with a number of threads uses them for any size, and cannot be told otherwise for a while.
+        threads if cfg!(feature = "blis") => {
+            if threads > 1 {
+                1
+            } else {
+                available
+            }
+        }
+        _ if cfg!(feature = "netlib") => available,
+        threads => threads.min(available),
+    }
+}
+
+/// Whether [`Cap`] keeps the library to one thread per caller.
+///
+/// OpenBLAS on OpenMP frees the buffers of other threads when its number of threads is lowered, which is not safe while
+/// they compute; on its own threads the number is no more than a number.
+pub(crate) fn can_cap() -> bool {
+    #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+    {
+        // SAFETY: it takes nothing and returns a number: 0 for no threads, 1 for its own, 2 for OpenMP.
+        let parallel = unsafe { library::openblas_get_parallel() };
+        parallel != 2
+    }
+    #[cfg(not(any(feature = "openblas-system", feature = "openblas-static")))]
+    {
+        // MKL has a number for each thread; the reference and BLIS (see `batch_threads`) use one.
+        !cfg!(feature = "accelerate")
+    }
+}
+
+/// While it lives, products that the thread which made it computes use that thread only.
+///
+/// OpenBLAS's number of threads is the process's (`openblas_set_num_threads_local` too, but for OpenMP): products that
+/// others compute meanwhile use one thread as well. The last cap to go restores the number that the first found.
+pub(crate) struct Cap {
+    #[cfg(feature = "intel-mkl")]
+    before: c_int,
+}
+
+/// How many caps there are, and the number of threads that the first found.
+static CAPS: Mutex<(usize, c_int)> = Mutex::new((0, 0));
+
+impl Cap {
+    pub(crate) fn new() -> Cap {
+        #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+        {
+            let mut caps = CAPS.lock().unwrap_or_else(PoisonError::into_inner);
+            if caps.0 == 0 {
+                caps.1 = threads() as c_int;
+                // SAFETY: a positive number; on other threads' computations see `can_cap`.
+                unsafe { library::openblas_set_num_threads(1) };
+            }
+            caps.0 += 1;
+        }
+        Cap {
+            // SAFETY: a positive number, for this thread alone.
+            #[cfg(feature = "intel-mkl")]
+            before: unsafe { library::MKL_Set_Num_Threads_Local(1) },
+        }
+    }
+}
+
+impl Drop for Cap {
+    fn drop(&mut self) {
+        #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+        {
+            let mut caps = CAPS.lock().unwrap_or_else(PoisonError::into_inner);
+            caps.0 -= 1;
+            if caps.0 == 0 {
+                // SAFETY: the positive number that was there before.
+                unsafe { library::openblas_set_num_threads(caps.1) };
+            }
+        }
+        #[cfg(feature = "intel-mkl")]
+        // SAFETY: the number that was there before, 0 for the process's.
+        unsafe {
+            library::MKL_Set_Num_Threads_Local(self.before)
+        };
+    }
+}

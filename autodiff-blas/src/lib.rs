@@ -1,12 +1,44 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+mod batch;
 #[allow(unsafe_code)]
 mod gate;
 mod gemm;
+mod info;
+
+pub use info::{Info, info};
 
 use autodiff_core::backend::Backend;
-use autodiff_core::ndarray::{ArrayView2, ArrayViewMut2};
+use autodiff_core::ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
+
+#[cfg(not(any(
+    feature = "openblas-system",
+    feature = "openblas-static",
+    feature = "intel-mkl",
+    feature = "accelerate",
+    feature = "blis",
+    feature = "netlib"
+)))]
+compile_error!(
+    "autodiff-blas: no provider is chosen; enable one of the features openblas-system (the default), openblas-static, \
+     intel-mkl, accelerate, blis, netlib"
+);
+
+macro_rules! exclusive {
+    ($first:literal $(, $rest:literal)*) => {
+        $(
+            #[cfg(all(feature = $first, feature = $rest))]
+            compile_error!(concat!(
+                "autodiff-blas: the providers ", $first, " and ", $rest, " are both chosen; choose one \
+                 (`default-features = false` drops openblas-system, the default)"
+            ));
+        )*
+        exclusive!($($rest),*);
+    };
+    () => {};
+}
+exclusive!("openblas-system", "openblas-static", "intel-mkl", "accelerate", "blis", "netlib");
 
 // Without a use of the crate its library would not be linked.
 #[cfg(feature = "openblas-static")]
@@ -20,6 +52,9 @@ macro_rules! backend {
     ($($t:ty),*) => { $(
         impl Backend<$t> for Blas {
             const NAME: &'static str = "blas";
+            fn matmul(a: ArrayViewD<'_, $t>, b: ArrayViewD<'_, $t>, batch: &[usize]) -> ArrayD<$t> {
+                batch::matmul(a, b, batch)
+            }
             fn gemm(
                 alpha: $t,
                 a: ArrayView2<'_, $t>,

@@ -7,7 +7,15 @@ fn ndarray_has_no_blas() {
     let cargo = env!("CARGO");
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let output = Command::new(cargo)
-        .args(["tree", "--offline", "--manifest-path", manifest, "--workspace", "--edges", "normal,build,dev"])
+        .args([
+            "tree",
+            "--offline",
+            "--manifest-path",
+            manifest,
+            "--workspace",
+            "--edges",
+            "normal,build,dev",
+        ])
         .args(["--prefix", "none", "--format", "{p} [{f}]"])
         .output()
         .expect("cargo runs");
@@ -17,6 +25,9 @@ fn ndarray_has_no_blas() {
     assert!(!arrays.is_empty(), "{tree}");
     for line in arrays {
         let features = line.split_once('[').expect("features").1.split_once(']').expect("features").0;
-        assert!(features.split(',').all(|feature| feature != "blas" && !feature.starts_with("blas-src")), "{line}");
+        assert!(
+            features.split(',').all(|feature| feature != "blas" && !feature.starts_with("blas-src")),
+            "{line}"
+        );
     }
 }
