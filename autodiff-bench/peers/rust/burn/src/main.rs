@@ -59,7 +59,7 @@ fn leaf<F: Element, const D: usize>(shape: &[usize], salt: u64) -> Tensor<D> {
 }
 
 fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
-    x.into_data_as::<f64>().to_vec::<f64>().expect("numbers of the type asked for")
+    x.into_data_as::<f64>().try_to_vec::<f64>().expect("numbers of the type asked for")
 }
 
 /// A call computes `f` and its gradients.
@@ -100,7 +100,7 @@ fn build<F: Element>(workload: &Workload) -> Cell {
             })
         }
         Workload::Elementwise { rows, columns } => {
-            let leaves = vec![leaf::<F, 2>(&[rows, columns], 0), leaf(&[1, columns], 1)];
+            let leaves = vec![leaf::<F, 2>(&[rows, columns], 0), leaf::<F, 2>(&[1, columns], 1)];
             gradient(leaves, |x| ((x[0].clone() + x[1].clone()).tanh() * (x[0].clone() + 2.0)).sum())
         }
         Workload::Product { ref a, ref b, weighted } => match a.len() {

@@ -48,14 +48,20 @@ fn one<F: Element>(x: &ArrayD<F>) -> f64 {
     x.iter().next().expect("a number").f64()
 }
 
+/// What `f` returns of a new graph.
+fn in_graph<F: Element>(f: impl FnOnce(&Graph<F>) -> f64) -> f64 {
+    let mut y = 0.0;
+    ag::with(|g: &mut Graph<F>| y = f(g));
+    y
+}
+
 /// A call builds the graph of `f` and its gradients, and evaluates both.
 fn gradient<F: Element>(
     leaves: Vec<Shared<F>>,
     f: impl for<'g> Fn(&'g Graph<F>, &[Tensor<'g, F>]) -> Tensor<'g, F> + 'static,
 ) -> Cell {
     Box::new(move |norm| {
-        ag::with(|g: &mut Graph<F>| {
-            let g = &*g;
+        in_graph(|g: &Graph<F>| {
             let x: Vec<_> = leaves.iter().map(|x| g.variable(x.clone())).collect();
             let y = f(g, &x);
             let mut wanted = g.grad(&[y], &x);
@@ -91,16 +97,16 @@ fn build<F: Element>(workload: &Workload) -> Cell {
         Workload::Elementwise { rows, columns } => {
             let leaves = vec![shared::<F>(&[rows, columns], 0), shared(&[1, columns], 1)];
             gradient(leaves, |g, x| {
-                g.reduce_sum(g.tanh(x[0] + x[1]) * (x[0] + g.scalar(F::of(2.0))), &[0, 1], false)
+                g.reduce_sum_to_scalar(g.tanh(x[0] + x[1]) * (x[0] + g.scalar(F::of(2.0))))
             })
         }
         Workload::Product { ref a, ref b, weighted } => {
             let w = weighted.then(|| shared::<F>(&Workload::product_shape(a, b), 2));
-            let axes: Vec<isize> = (0..a.len() as isize).collect();
+            let batched = a.len() > 2;
             gradient(vec![shared::<F>(a, 0), shared(b, 1)], move |g, x| {
-                let y = if axes.len() == 2 { g.matmul(x[0], x[1]) } else { g.batch_matmul(x[0], x[1]) };
+                let y = if batched { g.batch_matmul(x[0], x[1]) } else { g.matmul(x[0], x[1]) };
                 let y = w.iter().fold(y, |y, w| y * g.variable(w.clone()));
-                g.reduce_sum(y, &axes, false)
+                g.reduce_sum_to_scalar(y)
             })
         }
         Workload::Mlp => mlp::<F>(),
@@ -108,16 +114,16 @@ fn build<F: Element>(workload: &Workload) -> Cell {
             let leaves = (0..3).map(|salt| shared::<F>(&peer::ATTENTION, salt)).collect();
             gradient(leaves, |g, x| {
                 let scores = g.batch_matmul_t(x[0], x[1], false, true) * g.scalar(F::of(0.125));
-                g.reduce_sum(g.batch_matmul(g.softmax(scores, 3), x[2]), &[0, 1, 2, 3], false)
+                g.reduce_sum_to_scalar(g.batch_matmul(g.softmax(scores, 3), x[2]))
             })
         }
         Workload::LogSumExp => gradient(vec![shared::<F>(&peer::ROWS, 0)], |g, x| {
-            g.reduce_sum(g.reduce_logsumexp(x[0], 1, true), &[0, 1], false)
+            g.reduce_sum_to_scalar(g.reduce_logsumexp(x[0], 1, true))
         }),
         Workload::Softmax => {
             let w = shared::<F>(&peer::ROWS, 1);
             gradient(vec![shared::<F>(&peer::ROWS, 0)], move |g, x| {
-                g.reduce_sum(g.softmax(x[0], 1) * g.variable(w.clone()), &[0, 1], false)
+                g.reduce_sum_to_scalar(g.softmax(x[0], 1) * g.variable(w.clone()))
             })
         }
         Workload::LayerNorm => {
@@ -125,7 +131,7 @@ fn build<F: Element>(workload: &Workload) -> Cell {
             gradient(vec![shared::<F>(&peer::ROWS, 0)], move |g, x| {
                 let c = x[0] - g.reduce_mean(x[0], &[1], true);
                 let scale = g.sqrt(g.reduce_mean(g.square(c), &[1], true) + g.scalar(F::of(1e-5)));
-                g.reduce_sum(c / scale * g.variable(w.clone()), &[0, 1], false)
+                g.reduce_sum_to_scalar(c / scale * g.variable(w.clone()))
             })
         }
         Workload::Hvp => hvp::<F>(),
@@ -166,8 +172,7 @@ fn mlp<F: Element>() -> Cell {
     }
     let (state, adam) = (AdamState::new(&leaves.iter().collect::<Vec<_>>()), adam(peer::MLP_LR));
     Box::new(move |norm| {
-        ag::with(|g: &mut Graph<F>| {
-            let g = &*g;
+        in_graph(|g: &Graph<F>| {
             let w: Vec<_> = leaves.iter().map(|x| g.variable(x.clone())).collect();
             let mut h = g.variable(x.clone());
             for (n, layer) in w.chunks(2).enumerate() {
@@ -212,12 +217,11 @@ fn rosenbrock<F: Element>(norm: &mut Norm) -> f64 {
     for n in 1..=peer::ROSENBROCK_STEPS {
         let mut none = Norm::none();
         let norm = if n == peer::ROSENBROCK_STEPS { &mut *norm } else { &mut none };
-        last = ag::with(|g: &mut Graph<F>| {
-            let g = &*g;
+        last = in_graph(|g: &Graph<F>| {
             let x = g.variable(point.clone());
             let (head, tail) = (g.slice(x, &[0], &[999]), g.slice(x, &[1], &[1000]));
             let curve = g.square(tail - g.square(head)) * g.scalar(F::of(100.0));
-            let loss = g.reduce_sum(curve + g.square(g.scalar(F::of(1.0)) - head), &[0], false);
+            let loss = g.reduce_sum_to_scalar(curve + g.square(g.scalar(F::of(1.0)) - head));
             step(norm, g, &adam, &state, loss, &[x])
         });
     }
@@ -233,16 +237,15 @@ fn hvp<F: Element>() -> Cell {
         share(array(arr::<F>(&[columns], 3), &[columns, 1])),
     );
     Box::new(move |norm| {
-        ag::with(|g: &mut Graph<F>| {
-            let g = &*g;
+        in_graph(|g: &Graph<F>| {
             let w = g.variable(w.clone());
             let margin = g.variable(y.clone()) * g.matmul(g.variable(x.clone()), w);
             let losses = g.ln(g.exp(g.neg(margin)) + g.scalar(F::of(1.0)));
             let loss = g.reduce_mean(losses, &[0, 1], false);
             let gradient = g.grad(&[loss], &[w])[0];
-            let along = g.reduce_sum(gradient * g.variable(v.clone()), &[0, 1], false);
+            let along = g.reduce_sum_to_scalar(gradient * g.variable(v.clone()));
             let product = g.grad(&[along], &[w])[0];
-            value(norm, g, &[product, g.reduce_sum(product, &[0, 1], false)])
+            value(norm, g, &[product, g.reduce_sum_to_scalar(product)])
         })
     })
 }
