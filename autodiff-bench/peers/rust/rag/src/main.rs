@@ -21,7 +21,7 @@ fn lacks(workload: &Workload) -> Option<&'static str> {
             Some("batched products do not broadcast")
         }
         Workload::GaussianProcess => Some("no Cholesky factorisation"),
-        Workload::Hessian => Some("no Hessians"),
+        Workload::Hvp | Workload::Hessian => Some("the second derivative of a product fails"),
         Workload::Views => Some("no strided slices"),
         Workload::Chain(n) if *n > 1_000_000 => Some("a call takes over 20 s"),
         _ => None,
@@ -113,7 +113,8 @@ fn build<F: Element>(workload: &Workload) -> Cell {
         Workload::Attention => {
             let leaves = (0..3).map(|salt| shared::<F>(&peer::ATTENTION, salt)).collect();
             gradient(leaves, |g, x| {
-                let scores = g.batch_matmul_t(x[0], x[1], false, true) * g.scalar(F::of(0.125));
+                // The gradient of `batch_matmul_t` forgets which factor was transposed.
+                let scores = g.batch_matmul(x[0], g.transpose(x[1], &[0, 1, 3, 2])) * g.scalar(F::of(0.125));
                 g.reduce_sum_to_scalar(g.batch_matmul(g.softmax(scores, 3), x[2]))
             })
         }
@@ -134,7 +135,6 @@ fn build<F: Element>(workload: &Workload) -> Cell {
                 g.reduce_sum_to_scalar(c / scale * g.variable(w.clone()))
             })
         }
-        Workload::Hvp => hvp::<F>(),
         Workload::Rosenbrock => Box::new(|norm| rosenbrock::<F>(norm)),
         Workload::DeepMlp => {
             let (n, batch) = (peer::DEEP_WIDTH, peer::DEEP_BATCH);
@@ -146,7 +146,9 @@ fn build<F: Element>(workload: &Workload) -> Cell {
                 g.reduce_mean(g.square(h), &[0, 1], false)
             })
         }
-        Workload::GaussianProcess | Workload::Hessian | Workload::Views => unreachable!("lacking"),
+        Workload::GaussianProcess | Workload::Hvp | Workload::Hessian | Workload::Views => {
+            unreachable!("lacking")
+        }
     }
 }
 
@@ -188,7 +190,8 @@ fn mlp<F: Element>() -> Cell {
     })
 }
 
-/// Evaluates the loss and its gradients, and updates the variables, in one go.
+/// Evaluates the loss and its gradients, and then the update. In one evaluation, a variable might be updated
+/// before the gradients that need it are computed.
 fn step<'g, F: Element>(
     norm: &mut Norm,
     g: &'g Graph<F>,
@@ -197,17 +200,16 @@ fn step<'g, F: Element>(
     loss: Tensor<'g, F>,
     leaves: &[Tensor<'g, F>],
 ) -> f64 {
-    let gradients = g.grad(&[loss], leaves);
-    let mut wanted = gradients.clone();
+    let mut wanted = g.grad(&[loss], leaves);
     wanted.push(loss);
-    let updates = adam.compute_updates(leaves, &gradients, state, g);
-    let count = wanted.len();
-    wanted.extend(updates);
-    let results = g.eval(&wanted, &[]);
-    for gradient in &results[..count - 1] {
-        norm.add(|| gradient.as_ref().expect("a gradient").iter().copied());
+    let mut results: Vec<_> = g.eval(&wanted, &[]).into_iter().flatten().collect();
+    let loss = one(&results.pop().expect("the loss"));
+    for gradient in &results {
+        norm.add(|| gradient.iter().copied());
     }
-    one(results[count - 1].as_ref().expect("the loss"))
+    let gradients: Vec<_> = results.into_iter().map(|x| g.convert_to_tensor(x)).collect();
+    g.eval(&adam.compute_updates(leaves, &gradients, state, g), &[]);
+    loss
 }
 
 fn rosenbrock<F: Element>(norm: &mut Norm) -> f64 {
@@ -226,26 +228,4 @@ fn rosenbrock<F: Element>(norm: &mut Norm) -> f64 {
         });
     }
     last
-}
-
-fn hvp<F: Element>() -> Cell {
-    let [rows, columns] = peer::DESIGN;
-    let x = shared::<F>(&[rows, columns], 0);
-    let y = share(array(peer::signs::<F>(), &[rows, 1]));
-    let (w, v) = (
-        share(array(arr::<F>(&[columns], 2), &[columns, 1])),
-        share(array(arr::<F>(&[columns], 3), &[columns, 1])),
-    );
-    Box::new(move |norm| {
-        in_graph(|g: &Graph<F>| {
-            let w = g.variable(w.clone());
-            let margin = g.variable(y.clone()) * g.matmul(g.variable(x.clone()), w);
-            let losses = g.ln(g.exp(g.neg(margin)) + g.scalar(F::of(1.0)));
-            let loss = g.reduce_mean(losses, &[0, 1], false);
-            let gradient = g.grad(&[loss], &[w])[0];
-            let along = g.reduce_sum_to_scalar(gradient * g.variable(v.clone()));
-            let product = g.grad(&[along], &[w])[0];
-            value(norm, g, &[product, g.reduce_sum_to_scalar(product)])
-        })
-    })
 }
