@@ -134,6 +134,16 @@ pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
     all
 }
 
+/// Workloads so small that they show what the engine itself costs.
+pub fn tiny<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
+    let square = [8, 8];
+    vec![
+        chain::<T, B>("chain_1000", 1000),
+        elementwise::<T, B>("elementwise_2x3", 2, 3),
+        plain_product::<T, B>("matmul_8", product_work(&square, &square, &square), &square, &square),
+    ]
+}
+
 /// A chain of `2 n + 1` operations on numbers.
 fn chain<T: Scalar, B: Backend<T>>(name: &str, n: usize) -> Workload {
     Workload::new(name, Work::default(), move || {

@@ -47,7 +47,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         fn cross_entropy, try_cross_entropy(&self, labels: impl IntoIterator<Item: Borrow<usize>>) -> Self {
             let op = "cross_entropy";
             let &[rows, classes] = self.shape() else {
-                return Err(Error::Rank { op, shape: self.shape().to_vec(), expected: 2 });
+                return Err(Error::Rank { op, shape: self.shape().to_vec(), expected: "2, (batch, classes)" });
             };
             let labels: Vec<usize> = labels.into_iter().map(|label| *label.borrow()).collect();
             if labels.len() != rows {

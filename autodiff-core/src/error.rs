@@ -63,15 +63,35 @@ pub enum Error {
         /// Second-last axis of the second operand.
         inner_right: usize,
     },
-    /// Too few axes for the operation.
-    #[error("{op}: got shape {shape:?} with {} axes, expected at least {expected}", shape.len())]
+    /// Operands of a matrix product whose axes before the last two do not broadcast.
+    #[error(
+        "matmul: shapes {left:?} and {right:?}: the axes before the last two do not broadcast; expected equal lengths or 1"
+    )]
+    MatmulBatch {
+        /// Shape of the first operand.
+        left: Vec<usize>,
+        /// Shape of the second operand.
+        right: Vec<usize>,
+    },
+    /// Too few axes, or too many, for the operation.
+    #[error("{op}: got shape {shape:?} with {} axes, expected {expected}", shape.len())]
     Rank {
         /// The operation.
         op: &'static str,
         /// The shape at hand.
         shape: Vec<usize>,
-        /// The least number of axes.
-        expected: usize,
+        /// The number of axes, in words.
+        expected: &'static str,
+    },
+    /// A function with other than one number as its result, where its gradient is asked for.
+    #[error(
+        "{op}: the function's result has shape {got:?}, expected one number; sum it, or differentiate it in a direction with jvp"
+    )]
+    Result {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the result.
+        got: Vec<usize>,
     },
     /// An axis that the array does not have.
     #[error("{op}: axis {axis} is out of range for shape {shape:?}; expected {}", axis_range(shape.len()))]
@@ -111,6 +131,14 @@ pub enum Error {
         /// The shape asked for; -1 stands for an inferred length.
         to: Vec<isize>,
     },
+    /// Lengths that are not numbers of elements.
+    #[error("{op}: got lengths {got:?}, expected none below 0")]
+    Lengths {
+        /// The operation.
+        op: &'static str,
+        /// The lengths asked for.
+        got: Vec<isize>,
+    },
     /// A shape with more elements than memory can address.
     #[error("{op}: shape {shape:?} has more elements than memory can address")]
     TooLarge {
@@ -120,7 +148,7 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// An axis that is not of length one.
-    #[error("squeeze: axis {axis} of shape {shape:?} has length {}, expected 1", shape[*axis])]
+    #[error("squeeze_axis: axis {axis} of shape {shape:?} has length {}, expected 1", shape[*axis])]
     Squeeze {
         /// The axis, counted from the front.
         axis: usize,
@@ -262,6 +290,7 @@ fn holds(to: &[isize]) -> String {
     let known = to.iter().filter(|&&n| n >= 0).try_fold(1usize, |p, &n| p.checked_mul(n as usize));
     match (unknown, known) {
         (0, Some(n)) => format!(", which holds {n}"),
+        (1, Some(0)) if to.contains(&-1) => ", where nothing tells the length to infer".to_string(),
         (1, Some(n)) if to.contains(&-1) => format!(", which holds a multiple of {n}"),
         (_, None) => ", which is larger than memory".to_string(),
         _ => "; expected lengths of at least 0, and at most one -1".to_string(),

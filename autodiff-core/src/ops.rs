@@ -170,14 +170,14 @@ macro_rules! reductions {
                 ///
                 /// Over the given axes, which the result does not have.
                 fn $name_axis, $try_axis(&self, axes: impl Into<Axes>) -> Self {
-                    self.reduction(stringify!($name), axes.into(), false, $rule)
+                    self.reduction(stringify!($name_axis), axes.into(), false, $rule)
                 }
 
                 $(#[doc = $doc])+
                 ///
                 /// Over the given axes, which stay in the result with length 1 (NumPy's `keepdims=True`).
                 fn $name_keepdims, $try_keepdims(&self, axes: impl Into<Axes>) -> Self {
-                    self.reduction(stringify!($name), axes.into(), true, $rule)
+                    self.reduction(stringify!($name_keepdims), axes.into(), true, $rule)
                 }
             )* }
         }
@@ -261,7 +261,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             let (left, right) = (self.shape(), other.shape());
             for shape in [left, right] {
                 if shape.is_empty() {
-                    return Err(Error::Rank { op: "matmul", shape: shape.to_vec(), expected: 1 });
+                    return Err(Error::Rank { op: "matmul", shape: shape.to_vec(), expected: "at least 1" });
                 }
             }
             let inner = (left[left.len() - 1], right[right.len().saturating_sub(2)]);
@@ -361,7 +361,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
         /// Without the given axes, which must be of length 1.
         fn squeeze_axis, try_squeeze_axis(&self, axes: impl Into<Axes>) -> Self {
-            let axes = axes.into().resolve("squeeze", self.shape())?;
+            let axes = axes.into().resolve("squeeze_axis", self.shape())?;
             match axes.iter().find(|&&axis| self.shape()[axis] != 1) {
                 Some(&axis) => Err(Error::Squeeze { axis, shape: self.shape().to_vec() }),
                 None => Ok(self.with_shape("squeeze", reduced(self.shape(), &axes, false))),

@@ -148,7 +148,7 @@ impl Lengths {
 
     /// The shape itself, where there is nothing to infer a length from.
     pub(crate) fn exact(&self, op: &'static str) -> Result<Shape, Error> {
-        let fail = || Error::Reshape { op, from: Vec::new(), to: self.0.to_vec() };
+        let fail = || Error::Lengths { op, got: self.0.to_vec() };
         self.0.iter().map(|&n| usize::try_from(n).map_err(|_| fail())).collect()
     }
 }

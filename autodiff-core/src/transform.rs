@@ -68,7 +68,7 @@ pub fn try_value_and_grad<T: Scalar, B: Backend<T>>(
         let inner = within(x);
         let y = f(&inner);
         if y.len() != 1 {
-            return Err(Error::Shape { op: "grad", got: y.shape().to_vec(), expected: Vec::new() });
+            return Err(Error::Result { op: "grad", got: y.shape().to_vec() });
         }
         let gradient = match y.tracked() {
             None => zeros(x),

@@ -2,7 +2,7 @@
 
 use crate::backend::Reduction;
 use crate::scalar::Scalar;
-use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewD, Axis, Dimension, IxDyn, RemoveAxis};
+use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, Dimension, IxDyn, RemoveAxis};
 
 pub(super) fn reduce<T: Scalar>(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     match op {
@@ -101,11 +101,14 @@ fn sum_slice<T: Scalar>(x: &[T]) -> T {
 }
 
 fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
-    let count = T::of(axes.iter().map(|&a| x.len_of(Axis(a))).product::<usize>() as f64);
-    let mut means = sum(x.view(), axes).mapv_into(|s| s / count);
-    if count != T::zero() && !means.iter().all(|m| m.is_finite()) {
-        // A sum may have overflowed although its mean is in range; infinities and NaN come out as before.
-        let scaled = sum(x.mapv(|x| x / count).view(), axes);
+    let count: usize = axes.iter().map(|&a| x.len_of(Axis(a))).product();
+    let divisor = T::of(count as f64);
+    let mut means = sum(x.view(), axes).mapv_into(|s| s / divisor);
+    if count != 0 && !means.iter().all(|m| m.is_finite()) {
+        // A sum may have overflowed although its mean is in range: add up again, scaled by a power of two, which
+        // loses no digit. Infinities and NaN come out as before.
+        let power = T::of(count.next_power_of_two() as f64);
+        let scaled = sum(x.mapv(|x| x / power).view(), axes).mapv_into(|s| s * (power / divisor));
         means.zip_mut_with(&scaled, |m, &s| *m = if m.is_finite() { *m } else { s });
     }
     means
@@ -133,9 +136,9 @@ fn log_sum_exp<T: Scalar>(lane: &ArrayView1<'_, T>) -> T {
     if max.is_infinite() {
         return max;
     }
-    let mut terms: Array1<T> = lane.mapv(|x| (x - max).exp());
+    let mut terms: Vec<T> = lane.iter().map(|&x| (x - max).exp()).collect();
     terms[top] = T::zero();
-    max + sum_slice(terms.as_slice().expect("owned")).ln_1p()
+    max + sum_slice(&terms).ln_1p()
 }
 
 /// `f` of each lane along `axes`, which keep length 1.

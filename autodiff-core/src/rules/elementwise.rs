@@ -211,7 +211,11 @@ unary! {
 
     /// `x^n` for an integer constant; `d/dx = n x^(n-1)`. `x^0` is 1 everywhere, with gradient 0.
     pub powi(x, n: i32 = [-3, -1, 0, 1, 2, 3, 5]) = powi(x, n);
-        |x, _| if n == 0 { Partial::from(0.0) } else { Partial::from(f64::from(n) * x.powi(n.saturating_sub(1))) };
+        |x, _| match n.checked_sub(1) {
+            Some(-1) => Partial::from(0.0),
+            Some(less) => Partial::from(f64::from(n) * x.powi(less)),
+            None => Partial::from(f64::from(n) * x.powf(T::of(f64::from(n) - 1.0))),
+        };
         0.5..2.0
 
     /// `x^p` for a constant exponent; `d/dx = p x^(p-1)`. `x^0` is 1 everywhere, with gradient 0; NaN for a
