@@ -15,7 +15,7 @@ fn lacks(workload: &Workload) -> Option<&'static str> {
     match workload {
         Workload::GaussianProcess => Some("no Cholesky factorisation"),
         Workload::Hvp | Workload::Hessian => Some("gradients are not differentiable"),
-        Workload::Chain(n) if *n > 1_000_000 => Some("a call takes over 20 s"),
+        Workload::Chain(n) if *n > 100_000 => Some("a call takes over 20 s"),
         _ => None,
     }
 }

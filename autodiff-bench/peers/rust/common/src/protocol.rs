@@ -24,8 +24,8 @@ type Build = fn(&Workload) -> Cell;
 
 /// The stack of both threads: graphs are walked, and dropped, recursively.
 const STACK: usize = 8 << 30;
-/// A call that takes longer is not tried on the second thread: what it spends on the heap's state is small.
-const LONG: f64 = 0.5;
+/// A call that takes longer is neither repeated to warm up nor tried on the second thread: its heap matters less.
+const LONG: Duration = Duration::from_millis(500);
 
 /// Serves `peer` until the end of the input.
 pub fn serve(peer: Peer) {
@@ -64,11 +64,10 @@ pub fn serve(peer: Peer) {
                 let known = last.take().filter(|(last, _)| last == name);
                 let worker = known.map(|(_, worker)| Ok(worker)).unwrap_or_else(|| {
                     there.drop_cell();
-                    let main = here.run(name, 0.2);
-                    let main_ms = milliseconds(&main)?;
-                    if main_ms > LONG * 1e3 {
+                    if here.build(name)?.first > LONG {
                         return Ok(false);
                     }
+                    let main_ms = milliseconds(&here.run(name, 0.2))?;
                     // Each thread has a heap of its own, and which is the faster depends on the workload.
                     let worker_ms = milliseconds(&there.run(name, 0.2)).unwrap_or(f64::INFINITY);
                     Ok(worker_ms < main_ms)
@@ -150,6 +149,8 @@ struct Kept {
     cell: Cell,
     value: f64,
     norm: f64,
+    /// How long the first call took.
+    first: Duration,
 }
 
 impl Bench {
@@ -164,23 +165,29 @@ impl Bench {
     /// Builds the workload, unless it is kept already, and calls it a first time.
     fn build(&mut self, name: &str) -> Result<&mut Kept, String> {
         if self.kept.as_ref().is_none_or(|kept| kept.name != name) {
-            self.drop_cell();
-            let all = workloads();
-            let (_, workload) =
-                all.iter().find(|(known, _)| known == name).ok_or("not supported: no such workload")?;
-            if let Some(why) = (self.lacks)(workload) {
-                return Err(format!("not supported: {why}"));
-            }
-            let mut cell = (self.build)(workload);
-            let mut norm = Norm::wanted();
-            let value = cell(&mut norm);
-            self.kept = Some(Kept { name: name.into(), cell, value, norm: norm.norm() });
+            self.caught(|bench| bench.start(name))?;
         }
         Ok(self.kept.as_mut().expect("built above"))
     }
 
+    fn start(&mut self, name: &str) -> Result<(), String> {
+        self.drop_cell();
+        let all = workloads();
+        let (_, workload) =
+            all.iter().find(|(known, _)| known == name).ok_or("not supported: no such workload")?;
+        if let Some(why) = (self.lacks)(workload) {
+            return Err(format!("not supported: {why}"));
+        }
+        let mut cell = (self.build)(workload);
+        let (mut norm, start) = (Norm::wanted(), Instant::now());
+        let value = cell(&mut norm);
+        let first = start.elapsed();
+        self.kept = Some(Kept { name: name.into(), cell, value, norm: norm.norm(), first });
+        Ok(())
+    }
+
     /// `f`, of which a panic is an error like another.
-    fn caught(&mut self, f: impl FnOnce(&mut Self) -> Result<Value, String>) -> Result<Value, String> {
+    fn caught<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R, String>) -> Result<R, String> {
         let answer = catch_unwind(AssertUnwindSafe(|| f(self))).unwrap_or_else(|panic| Err(message(&*panic)));
         if answer.is_err() {
             self.drop_cell();
@@ -191,7 +198,9 @@ impl Bench {
     fn run(&mut self, name: &str, seconds: f64) -> Result<Value, String> {
         self.caught(|bench| {
             let kept = bench.build(name)?;
-            (kept.cell)(&mut Norm::none());
+            if kept.first <= LONG {
+                (kept.cell)(&mut Norm::none());
+            }
             let (end, mut times) = (Instant::now() + Duration::from_secs_f64(seconds), Vec::new());
             while times.len() < 3 || Instant::now() < end {
                 let start = Instant::now();
