@@ -28,7 +28,10 @@ pub struct Digits {
 pub fn read(path: &Path) -> Result<Digits, String> {
     let name = path.display();
     let file = File::open(path).map_err(|error| {
-        format!("{name}: the file cannot be opened: {error}; expected a file with lines of {} integers", PIXELS + 1)
+        format!(
+            "{name}: the file cannot be opened: {error}; expected a file with lines of {} integers",
+            PIXELS + 1
+        )
     })?;
     parse(name, file)
 }
