@@ -5,15 +5,17 @@ use crate::gemm;
 use autodiff_core::Native;
 use autodiff_core::backend::Backend;
 use autodiff_core::ndarray::{
-    ArrayD, ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Ix2, Ix3, IxDyn, Slice,
+    Array2, ArrayD, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Ix3,
+    IxDyn, Slice,
 };
 
 /// Multiplications, m n k, in a product up to which OpenBLAS itself stays on one thread (interface/gemm.c).
 const ONE_THREAD: usize = 64 * 64 * 64;
 /// Multiplications in a product above which the library's own threads are used: they share it well.
 const LIBRARY_THREADS: usize = 256 * 256 * 256;
-/// Multiplications that a thread should have to do: it takes some 20 to 50 microseconds to start one.
-const WORTH_A_THREAD: usize = 1 << 21;
+/// Multiplications that a thread should have to do: it takes 25 microseconds to start one, and
+/// these 0.1 to 0.4 milliseconds.
+const WORTH_A_THREAD: usize = 1 << 22;
 
 /// Batched product; see [`Backend::matmul`].
 pub(crate) fn matmul<T: Element>(a: ArrayViewD<'_, T>, b: ArrayViewD<'_, T>, batch: &[usize]) -> ArrayD<T>
@@ -21,6 +23,14 @@ where
     Native: Backend<T>,
 {
     let axes = batch.len();
+    if axes == 0 {
+        let two = "two axes";
+        let (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>) =
+            (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
+        let mut c = Array2::zeros((a.nrows(), b.ncols()));
+        gemm::gemm(T::one(), a, b, T::one(), &mut c.view_mut());
+        return c.into_dyn();
+    }
     let mut shape = batch.to_vec();
     shape.extend([a.len_of(Axis(axes)), b.len_of(Axis(axes + 1))]);
     let inner = a.len_of(Axis(axes + 1));
@@ -30,13 +40,6 @@ where
     // Products are added to zeros: cheaper than to have the library clear what is clear already.
     let mut c = ArrayD::zeros(IxDyn(&shape));
     if c.is_empty() || inner == 0 || a.is_empty() || b.is_empty() {
-        return c;
-    }
-    let two = "two axes";
-    if axes == 0 {
-        let (a, b) = (a.into_dimensionality::<Ix2>().expect(two), b.into_dimensionality::<Ix2>().expect(two));
-        let mut out = c.view_mut().into_dimensionality::<Ix2>().expect(two);
-        gemm::gemm(T::one(), a, b, T::one(), &mut out);
         return c;
     }
     let (a, b) = (expressible(a, axes), expressible(b, axes));
@@ -271,14 +274,14 @@ fn loops<T: Element>(mut a: ArrayViewD<'_, T>, mut b: ArrayViewD<'_, T>, mut c: 
     let length = na.max(nb).max(c.dim().0);
     let fits = "one matrix or as many as there are";
     let (a, b) = (a.broadcast((length, m, k)).expect(fits), b.broadcast((length, k, n)).expect(fits));
-    T::products(T::one(), a, b, T::one(), &mut c);
+    gemm::products(T::one(), a, b, T::one(), &mut c);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gate::calls::during;
-    use autodiff_core::ndarray::{Array2, Array3};
+    use autodiff_core::ndarray::Array3;
     use std::sync::Mutex;
 
     /// Held by tests that change, or depend on, the process's number of threads.
@@ -305,29 +308,34 @@ mod tests {
 
     #[test]
     fn each_shape_makes_the_calls_it_needs() {
-        assert_eq!(calls(&[3, 4], false, &[4, 5], &[]), [1, 0, 0, 0], "a product");
-        assert_eq!(calls(&[4, 3], true, &[4, 5], &[]), [1, 0, 0, 0], "a transposed one");
-        assert_eq!(calls(&[3, 4], false, &[4, 1], &[]), [0, 1, 0, 0], "a matrix and a vector");
-        assert_eq!(calls(&[1, 4], false, &[4, 5], &[]), [0, 1, 0, 0], "a vector and a matrix");
-        assert_eq!(calls(&[1, 4], false, &[4, 1], &[]), [0, 0, 0, 1], "two vectors");
+        assert_eq!(calls(&[6, 8], false, &[8, 10], &[]), [1, 0, 0, 0], "a product");
+        assert_eq!(calls(&[8, 6], true, &[8, 10], &[]), [1, 0, 0, 0], "a transposed one");
+        assert_eq!(calls(&[6, 8], false, &[8, 1], &[]), [0, 1, 0, 0], "a matrix and a vector");
+        assert_eq!(calls(&[1, 8], false, &[8, 10], &[]), [0, 1, 0, 0], "a vector and a matrix");
+        assert_eq!(calls(&[1, 8], false, &[8, 1], &[]), [0, 0, 0, 1], "two vectors");
         let ger = if cfg!(any(feature = "openblas-system", feature = "openblas-static")) { 1 } else { 0 };
-        assert_eq!(calls(&[3, 1], false, &[1, 5], &[]), [1 - ger, 0, ger, 0], "an outer product");
-        assert_eq!(calls(&[3, 0], false, &[0, 5], &[]), [0; 4], "an empty sum");
-        assert_eq!(calls(&[7, 3, 4], false, &[7, 4, 5], &[7]), [7, 0, 0, 0], "a batch");
-        assert_eq!(calls(&[7, 3, 4], false, &[1, 4, 5], &[7]), [1, 0, 0, 0], "rows of a batch");
+        assert_eq!(calls(&[6, 1], false, &[1, 10], &[]), [1 - ger, 0, ger, 0], "an outer product");
+        assert_eq!(calls(&[6, 0], false, &[0, 10], &[]), [0; 4], "an empty sum");
+        assert_eq!(calls(&[7, 6, 8], false, &[7, 8, 10], &[7]), [7, 0, 0, 0], "a batch");
+        assert_eq!(calls(&[7, 6, 8], false, &[1, 8, 10], &[7]), [1, 0, 0, 0], "rows of a batch");
         assert_eq!(
-            calls(&[7, 4, 3], true, &[1, 4, 5], &[7]),
+            calls(&[7, 8, 6], true, &[1, 8, 10], &[7]),
             [7, 0, 0, 0],
             "columns of a batch do not collapse"
         );
-        assert_eq!(calls(&[1, 3, 4], false, &[7, 4, 5], &[7]), [7, 0, 0, 0], "one matrix and a batch");
-        assert_eq!(calls(&[1, 3, 4], false, &[7, 4, 1], &[7]), [1, 0, 0, 0], "one matrix and vectors");
-        assert_eq!(calls(&[7, 3, 4], true, &[7, 3, 5], &[1]), [1, 0, 0, 0], "a sum that is one long product");
-        assert_eq!(calls(&[7, 3, 4], false, &[7, 4, 5], &[1]), [7, 0, 0, 0], "a sum");
-        assert_eq!(calls(&[2, 7, 3, 4], false, &[1, 1, 4, 5], &[2, 7]), [1, 0, 0, 0], "two axes");
-        assert_eq!(calls(&[2, 7, 3, 4], false, &[1, 7, 4, 5], &[2, 7]), [14, 0, 0, 0], "a broadcast batch");
-        assert_eq!(calls(&[2, 7, 3, 4], true, &[2, 7, 3, 5], &[1, 1]), [1, 0, 0, 0], "a sum along two axes");
-        assert_eq!(calls(&[2, 7, 3, 4], true, &[2, 7, 3, 5], &[2, 1]), [2, 0, 0, 0], "a batch of sums");
+        assert_eq!(calls(&[1, 6, 8], false, &[7, 8, 10], &[7]), [7, 0, 0, 0], "one matrix and a batch");
+        assert_eq!(calls(&[1, 6, 8], false, &[7, 8, 1], &[7]), [1, 0, 0, 0], "one matrix and vectors");
+        assert_eq!(
+            calls(&[7, 6, 8], true, &[7, 6, 10], &[1]),
+            [1, 0, 0, 0],
+            "a sum that is one long product"
+        );
+        assert_eq!(calls(&[7, 6, 8], false, &[7, 8, 10], &[1]), [7, 0, 0, 0], "a sum");
+        assert_eq!(calls(&[2, 7, 6, 8], false, &[1, 1, 8, 10], &[2, 7]), [1, 0, 0, 0], "two axes");
+        assert_eq!(calls(&[2, 7, 6, 8], false, &[1, 7, 8, 10], &[2, 7]), [14, 0, 0, 0], "a broadcast batch");
+        assert_eq!(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[1, 1]), [1, 0, 0, 0], "a sum along two axes");
+        assert_eq!(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[2, 1]), [2, 0, 0, 0], "a batch of sums");
+        assert_eq!(calls(&[7, 4, 4], false, &[7, 4, 4], &[7]), [0; 4], "tiny matrices are multiplied here");
     }
 
     #[test]

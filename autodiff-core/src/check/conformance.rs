@@ -59,8 +59,8 @@ macro_rules! conformance {
 }
 
 /// The names of all operations in the table.
-pub fn operations() -> Vec<&'static str> {
-    let mut names: Vec<_> = cases::<f64, Native>().iter().map(|case| case.name).collect();
+pub fn operations<T: Scalar, B: Backend<T>>() -> Vec<&'static str> {
+    let mut names: Vec<_> = cases::<T, B>().iter().map(|case| case.name).collect();
     names.dedup();
     names
 }

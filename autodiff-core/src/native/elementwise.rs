@@ -1,61 +1,115 @@
-//! One pass over the operands per operation.
+//! One pass over the operands for each operation, block by block.
+//!
+//! Loops run over packed blocks in the first-level cache: an operand that is packed already is read where it is,
+//! any other is gathered a block at a time. Each operation then has one short loop, which vectorises.
 
 use crate::backend::Elementwise;
 use crate::scalar::Scalar;
-use crate::shape::broadcast;
-use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn, Zip};
+use crate::shape::{Shape, broadcast};
+use ndarray::iter::{Iter, LanesIter};
+use ndarray::{ArrayD, ArrayViewD, Axis, Ix1, IxDyn};
+use smallvec::SmallVec;
+
+/// Elements in a block: with three operands of `f64`, three quarters of the smallest first-level cache.
+const BLOCK: usize = 1024;
 
 pub(super) fn elementwise<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
-    match (op, operands) {
-        (Elementwise::Unary(op), [x]) => op.map(x),
-        (Elementwise::Binary(op), [a, b]) => op.map(a, b),
-        (Elementwise::Select, [mask, a, b]) => select(mask, a, b),
-        _ => panic!("elementwise: {op:?} of {} operands", operands.len()),
+    let shape = operands.iter().fold(Shape::new(), |shape, x| {
+        broadcast("elementwise", &shape, x.shape()).expect("shapes are checked by the caller")
+    });
+    let wide: SmallVec<[ArrayViewD<'_, T>; 3]> = (operands.iter())
+        .map(|x| x.broadcast(IxDyn(&shape)).expect("operands broadcast to their common shape"))
+        .collect();
+    // Column-major operands are row-major ones with their axes in reverse, and so is the result.
+    let column_major = wide.iter().all(|x| !x.is_standard_layout() && x.t().is_standard_layout());
+    match column_major {
+        true => packed(op, &wide.iter().map(|x| x.t()).collect::<SmallVec<[_; 3]>>()).reversed_axes(),
+        false => packed(op, &wide),
     }
 }
 
-fn common<T: Scalar>(a: &ArrayViewD<'_, T>, b: &ArrayViewD<'_, T>) -> IxDyn {
-    IxDyn(&broadcast("elementwise", a.shape(), b.shape()).expect("shapes are checked by the caller"))
-}
-
-fn spread<'a, T: Scalar>(x: &'a ArrayViewD<'_, T>, shape: &IxDyn) -> ArrayViewD<'a, T> {
-    x.broadcast(shape.clone()).expect("operands broadcast to their common shape")
-}
-
-/// `f` of every element; the closure is a compile-time constant, so that each operation has its own loop.
-#[inline]
-pub(crate) fn map1<T: Scalar>(x: &ArrayViewD<'_, T>, f: impl Fn(T) -> T) -> ArrayD<T> {
-    x.mapv(f)
-}
-
-/// `f` of every pair of elements under broadcasting; an operand of one element is read once.
-#[inline]
-pub(crate) fn map2<T: Scalar>(
-    a: &ArrayViewD<'_, T>,
-    b: &ArrayViewD<'_, T>,
-    f: impl Fn(T, T) -> T,
-) -> ArrayD<T> {
-    let shape = common(a, b);
-    let (wide_a, wide_b) = (spread(a, &shape), spread(b, &shape));
-    match (a.len(), b.len()) {
-        (_, 1) => {
-            let b = *b.first().expect("one element");
-            wide_a.mapv(|a| f(a, b))
+/// The result in row-major order, of operands that have one shape.
+fn packed<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
+    let n = operands[0].len();
+    let mut result = Vec::with_capacity(n);
+    let mut sources: SmallVec<[Source<'_, T>; 3]> = operands.iter().map(|x| Source::new(x, n)).collect();
+    for start in (0..n).step_by(BLOCK) {
+        let block = start..(start + BLOCK).min(n);
+        match (op, sources.as_mut_slice()) {
+            (Elementwise::Unary(op), [x]) => {
+                result.extend_from_slice(x.block(block));
+                op.apply(&mut result[start..]);
+            }
+            (Elementwise::Binary(op), [a, b]) => {
+                result.extend_from_slice(a.block(block.clone()));
+                op.apply(&mut result[start..], b.block(block));
+            }
+            (Elementwise::Select, [mask, a, b]) => {
+                let (mask, a, b) = (mask.block(block.clone()), a.block(block.clone()), b.block(block));
+                let chosen =
+                    mask.iter().zip(a).zip(b).map(|((&mask, &a), &b)| if mask != T::zero() { a } else { b });
+                result.extend(chosen);
+            }
+            _ => panic!("elementwise: {op:?} of {} operands", operands.len()),
         }
-        (1, _) => {
-            let a = *a.first().expect("one element");
-            wide_b.mapv(|b| f(a, b))
-        }
-        _ => Zip::from(&wide_a).and(&wide_b).map_collect(|&a, &b| f(a, b)),
     }
+    ArrayD::from_shape_vec(operands[0].raw_dim(), result).expect("one result for each place")
 }
 
-fn select<T: Scalar>(mask: &ArrayViewD<'_, T>, a: &ArrayViewD<'_, T>, b: &ArrayViewD<'_, T>) -> ArrayD<T> {
-    let pair = common(a, b);
-    let shape = broadcast("select", mask.shape(), pair.slice()).expect("shapes are checked by the caller");
-    let shape = IxDyn(&shape);
-    Zip::from(&spread(mask, &shape))
-        .and(&spread(a, &shape))
-        .and(&spread(b, &shape))
-        .map_collect(|&mask, &a, &b| if mask != T::zero() { a } else { b })
+/// An operand that gives its elements in row-major order, a block at a time.
+enum Source<'a, T> {
+    /// Packed: read where it is.
+    Slice(&'a [T]),
+    /// One element everywhere.
+    Constant(SmallVec<[T; 8]>),
+    /// Rows that are packed, one after the other; the rest of the current one; the gathered block.
+    Rows(LanesIter<'a, T, IxDyn>, &'a [T], Vec<T>),
+    /// Anything else, and the gathered block.
+    Elements(Iter<'a, T, IxDyn>, Vec<T>),
+}
+
+impl<'a, T: Scalar> Source<'a, T> {
+    fn new(x: &'a ArrayViewD<'_, T>, n: usize) -> Self {
+        let last = x.ndim().wrapping_sub(1);
+        if let Some(slice) = x.as_slice() {
+            return Source::Slice(slice);
+        }
+        match x.first() {
+            Some(&first) if x.strides().iter().all(|&s| s == 0) => {
+                Source::Constant(smallvec::smallvec![first; n.min(BLOCK)])
+            }
+            Some(_) if x.strides()[last] == 1 => {
+                Source::Rows(x.lanes(Axis(last)).into_iter(), &[], Vec::with_capacity(n.min(BLOCK)))
+            }
+            _ => Source::Elements(x.iter(), Vec::with_capacity(n.min(BLOCK))),
+        }
+    }
+
+    /// The elements of the next block, which are those of the given range.
+    fn block(&mut self, range: std::ops::Range<usize>) -> &[T] {
+        let n = range.len();
+        match self {
+            Source::Slice(all) => &all[range],
+            Source::Constant(block) => &block[..n],
+            Source::Rows(rows, rest, block) => {
+                block.clear();
+                while block.len() < n {
+                    if rest.is_empty() {
+                        let row: ndarray::ArrayView<'a, T, Ix1> =
+                            rows.next().expect("as many rows as the shape has");
+                        *rest = row.to_slice().expect("packed rows");
+                    }
+                    let (now, later) = rest.split_at(rest.len().min(n - block.len()));
+                    block.extend_from_slice(now);
+                    *rest = later;
+                }
+                block
+            }
+            Source::Elements(all, block) => {
+                block.clear();
+                block.extend(all.take(n));
+                block
+            }
+        }
+    }
 }

@@ -9,7 +9,6 @@ use crate::backend::{Backend, Elementwise, Reduction};
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 
-pub(crate) use elementwise::{map1, map2};
 pub(crate) use matmul::matmul;
 
 /// The pure-Rust backend: no system library, no C compiler.

@@ -28,7 +28,7 @@ fn sum<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     }
     // The axis of the smallest stride last: by then the array is small.
     let mut order: Vec<usize> = axes.to_vec();
-    order.sort_by_key(|&a| std::cmp::Reverse((x.stride_of(Axis(a)).unsigned_abs(), a)));
+    order.sort_unstable_by_key(|&a| std::cmp::Reverse((x.stride_of(Axis(a)).unsigned_abs(), a)));
     let mut total = sum_axis(x, Axis(order[0]));
     for &axis in &order[1..] {
         total = sum_axis(total.view(), Axis(axis));

@@ -6,11 +6,9 @@
 use super::{Case, Listed, Needs, Rule};
 use crate::backend::{Backend, Elementwise};
 use crate::graph::Primal;
-use crate::native::{map1, map2};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
-use ndarray::{ArrayD, ArrayViewD};
 use std::ops::Range;
 
 /// A partial derivative: a number everywhere, or an array.
@@ -84,8 +82,14 @@ macro_rules! unary {
                 match self { $( Unary::$name $({ $p })? => { let $x = x; $f } )* }
             }
 
-            pub(crate) fn map(self, x: &ArrayViewD<'_, T>) -> ArrayD<T> {
-                match self { $( Unary::$name $({ $p })? => map1(x, |$x: T| $f), )* }
+            /// Replaces each element by the operation's result on it: a loop of its own for each operation.
+            pub(crate) fn apply(self, all: &mut [T]) {
+                match self { $(
+                    Unary::$name $({ $p })? => all.iter_mut().for_each(|place| {
+                        let $x = *place;
+                        *place = $f;
+                    }),
+                )* }
             }
 
             #[allow(unused_variables)] // not every derivative reads the parameter
@@ -273,8 +277,14 @@ macro_rules! binary {
                 match self { $( Binary::$name => { let ($a, $b) = (a, b); $f } )* }
             }
 
-            pub(crate) fn map<T: Scalar>(self, a: &ArrayViewD<'_, T>, b: &ArrayViewD<'_, T>) -> ArrayD<T> {
-                match self { $( Binary::$name => map2(a, b, |$a: T, $b: T| $f), )* }
+            /// Replaces each element of `left` by the operation's result on it and that of `right`.
+            pub(crate) fn apply<T: Scalar>(self, left: &mut [T], right: &[T]) {
+                match self { $(
+                    Binary::$name => left.iter_mut().zip(right).for_each(|(place, &$b)| {
+                        let $a = *place;
+                        *place = $f;
+                    }),
+                )* }
             }
 
             fn partial<T: Scalar, B: Backend<T>>(self, at: &Primal<'_, T, B>, i: usize) -> Partial<T, B> {
