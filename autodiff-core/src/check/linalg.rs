@@ -32,6 +32,8 @@ fn sizes<T: Scalar, B: Backend<T>>() {
         // Without optimisation these take long.
         if n < 200 {
             check_eigh::<T, B>("random", a.view());
+        }
+        if n < 130 {
             check_svd::<T, B>("random", a.view());
         }
     }
@@ -147,9 +149,7 @@ fn hard_matrices<T: Scalar, B: Backend<T>>() {
             ("graded eigenvalues", reflect(&|i| (-3.0 * i as f64).exp2())),
             (
                 "scales of columns",
-                of(&|i, j| {
-                    random::<f64>(n, n, 9)[(i, j)] * (if j % 2 == 0 { 30.0f64 } else { -30.0 }).exp2()
-                }),
+                of(&|i, j| a[(i, j)].as_f64() * (if j % 2 == 0 { 30.0f64 } else { -30.0 }).exp2()),
             ),
             ("huge", a.mapv(|x| x * power(largest))),
             ("tiny", a.mapv(|x| x * power(-largest))),
@@ -233,6 +233,7 @@ fn determinants<T: Scalar, B: Backend<T>>() {
     let diagonal = |d: &[f64]| Array2::from_diag(&Array1::from_iter(d.iter().map(|&x| T::of(x))));
     check(Array2::zeros((0, 0)), 1.0, 0.0);
     check(diagonal(&[-3.0]), -1.0, 3f64.ln());
+    check(diagonal(&[3.0; 20]), 1.0, 20.0 * 3f64.ln());
     check(diagonal(&[2.0, 0.0, 5.0]), 0.0, f64::NEG_INFINITY);
     check(Array2::eye(5).slice(s![..;-1, ..]).to_owned(), 1.0, 0.0);
     check(Array2::eye(6).slice(s![..;-1, ..]).to_owned(), -1.0, 0.0);
@@ -383,7 +384,8 @@ fn check_residual<T: Scalar, B: Backend<T>>(what: &str, a: &Array2<f64>, x: &Arr
 fn check_triangular<T: Scalar, B: Backend<T>>(n: usize) {
     let mut a = random::<T>(n, n, 6).mapv(|x| x / T::of(1.0 + n as f64));
     a.diag_mut().mapv_inplace(|x| T::of(0.5) + x.abs());
-    for r in [0, 1, 2, 9, 40] {
+    let columns: &[usize] = if n < 65 { &[0, 1, 2, 9, 40] } else { &[1, 9] };
+    for &r in columns {
         let b = random::<T>(n, r, 7);
         for a in [a.view(), a.t()] {
             for (upper, unit) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -2,7 +2,7 @@
 //! shift (Golub & Van Loan, Matrix Computations, 4th ed., section 8.3), in the direction that suits the grading of
 //! the matrix (A. Greenbaum and J. Dongarra, LAPACK Working Note 17, 1989).
 
-use super::rotations::{Rotated, givens};
+use super::rotations::{Rotated, Rotations, givens};
 use super::scale::{normalise, times_power_of_two};
 use super::tridiagonal::tridiagonalise;
 use super::{Gemm, row_major};
@@ -52,7 +52,7 @@ fn diagonalise<T: Scalar, const W: usize>(
     e: &mut [T],
     vectors: &mut Rotated<T, W>,
 ) -> Result<(), LinalgError> {
-    let mut rotations = Vec::new();
+    let mut rotations = Rotations::default();
     let mut sweeps = SWEEPS * d.len();
     let mut last = d.len().saturating_sub(1);
     let mut block = (0, 0);
@@ -105,7 +105,7 @@ fn negligible<T: Scalar>(above: T, e: T, below: T) -> bool {
 }
 
 /// One implicit QR step from the first row to the last.
-fn step<T: Scalar>(d: &mut [T], e: &mut [T], rotations: &mut Vec<[T; 2]>) {
+fn step<T: Scalar>(d: &mut [T], e: &mut [T], rotations: &mut Rotations<T>) {
     let last = e.len();
     let two = T::of(2.0);
     // Wilkinson's shift: of the eigenvalues of the last two rows, the one nearer to the last element.
@@ -126,7 +126,7 @@ fn step<T: Scalar>(d: &mut [T], e: &mut [T], rotations: &mut Vec<[T; 2]>) {
         p = s * y;
         d[i] = x + p;
         g = c * y - b;
-        rotations.push([c, s]);
+        rotations.push(c, s);
     }
     d[last] = d[last] - p;
     e[last - 1] = g;

@@ -85,6 +85,9 @@ factorisations!(f32, f64);
 
 /// A copy whose rows are contiguous.
 fn row_major<T: Clone + num_traits::Zero>(a: ArrayView2<'_, T>) -> Array2<T> {
+    if let Some(x) = a.as_slice() {
+        return Array2::from_shape_vec(a.dim(), x.to_vec()).expect("the same number of elements");
+    }
     let mut copy = Array2::zeros(a.dim());
     copy.assign(&a);
     copy

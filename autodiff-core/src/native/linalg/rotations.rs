@@ -14,6 +14,28 @@ pub(super) fn givens<T: Scalar>(f: T, g: T) -> (T, T, T) {
     (f / r, g / r, r)
 }
 
+/// A sequence of rotations (c, s).
+///
+/// Cosines and sines lie apart: as neighbours they are loaded together, and compilers then shuffle them and what they
+/// multiply at length.
+#[derive(Debug, Default)]
+pub(super) struct Rotations<T> {
+    cosines: Vec<T>,
+    sines: Vec<T>,
+}
+
+impl<T: Scalar> Rotations<T> {
+    pub(super) fn push(&mut self, c: T, s: T) {
+        self.cosines.push(c);
+        self.sines.push(s);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.cosines.clear();
+        self.sines.clear();
+    }
+}
+
 /// Vectors that rotations combine.
 ///
 /// A sweep of rotations reads each vector once and changes all of them, so that memory would limit it. Here sweeps
@@ -24,7 +46,7 @@ pub(super) struct Rotated<T, const W: usize> {
     strips: Vec<Vec<[T; W]>>,
     length: usize,
     sweeps: Vec<Sweep>,
-    rotations: Vec<[T; 2]>,
+    rotations: Rotations<T>,
 }
 
 /// Rotations of the vectors (p, q), (q, r), ... that are neighbours.
@@ -42,29 +64,35 @@ impl<T: Scalar, const W: usize> Rotated<T, W> {
         for (i, row) in a.rows().into_iter().enumerate() {
             strips[i / W].iter_mut().zip(row).for_each(|(strip, &x)| strip[i % W] = x);
         }
-        Rotated { strips, length, sweeps: Vec::new(), rotations: Vec::new() }
+        Rotated { strips, length, sweeps: Vec::new(), rotations: Rotations::default() }
     }
 
     /// Adds a sweep: the `i`-th rotation (c, s) replaces the vectors `p = first + i` and `q = p + 1`, or if the sweep
     /// does not ascend `p = first - i` and `q = p - 1`, by `c p + s q` and `c q - s p`.
-    pub(super) fn sweep(&mut self, first: usize, ascending: bool, rotations: &[[T; 2]]) {
-        self.sweeps.push(Sweep { first, count: rotations.len(), ascending });
-        self.rotations.extend_from_slice(rotations);
+    pub(super) fn sweep(&mut self, first: usize, ascending: bool, rotations: &Rotations<T>) {
+        self.sweeps.push(Sweep { first, count: rotations.sines.len(), ascending });
+        self.rotations.cosines.extend_from_slice(&rotations.cosines);
+        self.rotations.sines.extend_from_slice(&rotations.sines);
         // Enough for each strip to be worth its way through the caches.
-        if self.rotations.len() > 4096 {
+        if self.rotations.sines.len() > 4096 {
             self.flush();
         }
     }
 
     fn flush(&mut self) {
         for strip in &mut self.strips {
-            let mut rest = self.rotations.as_slice();
-            for sweep in &self.sweeps {
-                let (rotations, later) = rest.split_at(sweep.count);
-                rest = later;
-                match sweep.ascending {
-                    true => rotate(&mut strip[sweep.first..=sweep.first + sweep.count], rotations),
-                    false => rotate_down(&mut strip[sweep.first - sweep.count..=sweep.first], rotations),
+            let mut start = 0;
+            for &Sweep { first, count, ascending } in &self.sweeps {
+                let (cosines, sines) =
+                    (&self.rotations.cosines[start..][..count], &self.rotations.sines[start..][..count]);
+                start += count;
+                let none = "a sweep has vectors";
+                if ascending {
+                    let (start, others) = strip[first..=first + count].split_first_mut().expect(none);
+                    rotate(start, others.iter_mut(), cosines, sines);
+                } else {
+                    let (start, others) = strip[first - count..=first].split_last_mut().expect(none);
+                    rotate(start, others.iter_mut().rev(), cosines, sines);
                 }
             }
         }
@@ -87,28 +115,26 @@ impl<T: Scalar, const W: usize> Rotated<T, W> {
     }
 }
 
-#[inline]
-fn combine<T: Scalar, const W: usize>(p: &[T; W], q: &[T; W], [c, s]: [T; 2]) -> ([T; W], [T; W]) {
-    (std::array::from_fn(|l| c * p[l] + s * q[l]), std::array::from_fn(|l| c * q[l] - s * p[l]))
-}
-
-fn rotate<T: Scalar, const W: usize>(vectors: &mut [[T; W]], rotations: &[[T; 2]]) {
-    let Some((first, others)) = vectors.split_first_mut() else { return };
+/// Each rotation of the next two vectors.
+#[inline(never)] // what surrounds it must not disturb its vectorisation
+fn rotate<'a, T: Scalar, const W: usize>(
+    first: &'a mut [T; W],
+    others: impl Iterator<Item = &'a mut [T; W]>,
+    cosines: &[T],
+    sines: &[T],
+) {
     let mut carried = *first;
     let mut place = first;
-    for (next, &rotation) in others.iter_mut().zip(rotations) {
-        (*place, carried) = combine(&carried, next, rotation);
-        place = next;
-    }
-    *place = carried;
-}
-
-fn rotate_down<T: Scalar, const W: usize>(vectors: &mut [[T; W]], rotations: &[[T; 2]]) {
-    let Some((first, others)) = vectors.split_last_mut() else { return };
-    let mut carried = *first;
-    let mut place = first;
-    for (next, &rotation) in others.iter_mut().rev().zip(rotations) {
-        (*place, carried) = combine(&carried, next, rotation);
+    for ((next, &c), &s) in others.zip(cosines).zip(sines) {
+        // In registers, until both results are there.
+        let (other, mut done) = (*next, [T::zero(); W]);
+        for l in 0..W {
+            done[l] = c * carried[l] + s * other[l];
+        }
+        for l in 0..W {
+            carried[l] = c * other[l] - s * carried[l];
+        }
+        *place = done;
         place = next;
     }
     *place = carried;

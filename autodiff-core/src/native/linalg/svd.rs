@@ -5,7 +5,7 @@
 
 use super::bidiagonal::bidiagonalise;
 use super::qr::qr;
-use super::rotations::{Rotated, givens};
+use super::rotations::{Rotated, Rotations, givens};
 use super::scale::{normalise, times_power_of_two};
 use super::{Gemm, row_major};
 use crate::error::LinalgError;
@@ -80,7 +80,7 @@ fn diagonalise<T: Scalar, const W: usize>(
     // Singular values are found to this relative accuracy.
     let tolerance = T::of(10.0) * T::epsilon();
     let negligible = floor(d, e, tolerance);
-    let (mut from_left, mut from_right) = (Vec::new(), Vec::new());
+    let (mut from_left, mut from_right) = (Rotations::default(), Rotations::default());
     let mut sweeps = SWEEPS * n;
     let mut last = n.saturating_sub(1);
     // The block of the sweep before, and whether it went from large elements to small ones, downwards.
@@ -203,7 +203,7 @@ fn smaller_singular_value<T: Scalar>(f: T, g: T, h: T) -> T {
 }
 
 /// One implicit QR step with a shift.
-fn step<T: Scalar>(d: &mut [T], e: &mut [T], shift: T, left: &mut Vec<[T; 2]>, right: &mut Vec<[T; 2]>) {
+fn step<T: Scalar>(d: &mut [T], e: &mut [T], shift: T, left: &mut Rotations<T>, right: &mut Rotations<T>) {
     let last = e.len();
     let sign = if d[0] < T::zero() { -T::one() } else { T::one() };
     let mut f = (d[0].abs() - shift) * (sign + shift / d[0]);
@@ -217,7 +217,7 @@ fn step<T: Scalar>(d: &mut [T], e: &mut [T], shift: T, left: &mut Vec<[T; 2]>, r
         e[i] = c * e[i] - s * d[i];
         g = s * d[i + 1];
         d[i + 1] = c * d[i + 1];
-        right.push([c, s]);
+        right.push(c, s);
         let (c, s, r) = givens(f, g);
         d[i] = r;
         f = c * e[i] + s * d[i + 1];
@@ -226,13 +226,13 @@ fn step<T: Scalar>(d: &mut [T], e: &mut [T], shift: T, left: &mut Vec<[T; 2]>, r
             g = s * e[i + 1];
             e[i + 1] = c * e[i + 1];
         }
-        left.push([c, s]);
+        left.push(c, s);
     }
     e[last - 1] = f;
 }
 
 /// One implicit QR step without a shift, in which nothing is subtracted: small elements keep their digits.
-fn step_unshifted<T: Scalar>(d: &mut [T], e: &mut [T], left: &mut Vec<[T; 2]>, right: &mut Vec<[T; 2]>) {
+fn step_unshifted<T: Scalar>(d: &mut [T], e: &mut [T], left: &mut Rotations<T>, right: &mut Rotations<T>) {
     let last = e.len();
     let (mut c, mut old_c, mut old_s) = (T::one(), T::one(), T::zero());
     for i in 0..last {
@@ -241,9 +241,9 @@ fn step_unshifted<T: Scalar>(d: &mut [T], e: &mut [T], left: &mut Vec<[T; 2]>, r
         if i > 0 {
             e[i - 1] = old_s * r;
         }
-        right.push([c, s]);
+        right.push(c, s);
         (old_c, old_s, d[i]) = givens(old_c * r, d[i + 1] * s);
-        left.push([old_c, old_s]);
+        left.push(old_c, old_s);
     }
     let h = d[last] * c;
     d[last] = h * old_c;

@@ -75,25 +75,52 @@ fn substitute<T: Scalar>(a: ArrayView2<'_, T>, mut b: ArrayViewMut2<'_, T>, uppe
         }
     }
     let mut x = [[T::zero(); WIDTH]; BLOCK];
+    let by_columns = b.strides()[0] == 1;
     for mut columns in b.axis_chunks_iter_mut(Axis(1), WIDTH) {
-        for (x, row) in x.iter_mut().zip(columns.rows()) {
-            x.iter_mut().zip(row).for_each(|(x, &b)| *x = b);
-        }
-        for step in 0..n {
-            let i = if upper { n - 1 - step } else { step };
-            let known = if upper { i + 1..n } else { 0..i };
-            let factors = &local[i * BLOCK..][..n];
-            let mut sum = x[i];
-            for (&f, x) in factors[known.clone()].iter().zip(&x[known]) {
-                for l in 0..WIDTH {
-                    sum[l] = sum[l] - f * x[l];
-                }
+        // Along what is contiguous, which for transposed right-hand sides is the columns.
+        if by_columns {
+            for (l, column) in columns.columns().into_iter().enumerate() {
+                let column = column.to_slice().expect("unit stride");
+                x.iter_mut().zip(column).for_each(|(x, &b)| x[l] = b);
             }
-            x[i] = sum.map(|s| s / diagonal[i]);
+        } else {
+            for (x, row) in x.iter_mut().zip(columns.rows()) {
+                x.iter_mut().zip(row).for_each(|(x, &b)| *x = b);
+            }
         }
-        for (x, row) in x.iter().zip(columns.rows_mut()) {
-            row.into_iter().zip(x).for_each(|(b, &x)| *b = x);
+        substitute_few(&mut x[..n], &local, &diagonal, upper);
+        if by_columns {
+            for (l, column) in columns.columns_mut().into_iter().enumerate() {
+                let column = column.into_slice().expect("unit stride");
+                x.iter().zip(column).for_each(|(x, b)| *b = x[l]);
+            }
+        } else {
+            for (x, row) in x.iter().zip(columns.rows_mut()) {
+                row.into_iter().zip(x).for_each(|(b, &x)| *b = x);
+            }
         }
+    }
+}
+
+#[inline(never)] // what surrounds it must not disturb its vectorisation
+fn substitute_few<T: Scalar>(
+    x: &mut [[T; WIDTH]],
+    a: &[T; BLOCK * BLOCK],
+    diagonal: &[T; BLOCK],
+    upper: bool,
+) {
+    let n = x.len();
+    for step in 0..n {
+        let i = if upper { n - 1 - step } else { step };
+        let known = if upper { i + 1..n } else { 0..i };
+        let factors = &a[i * BLOCK..][..n];
+        let mut sum = x[i];
+        for (&f, x) in factors[known.clone()].iter().zip(&x[known]) {
+            for l in 0..WIDTH {
+                sum[l] = sum[l] - f * x[l];
+            }
+        }
+        x[i] = sum.map(|s| s / diagonal[i]);
     }
 }
 
