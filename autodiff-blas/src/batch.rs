@@ -306,36 +306,40 @@ mod tests {
         calls
     }
 
+    /// Where only OpenBLAS is called with vectors, the number of calls in all is the same.
+    fn expect(calls: [usize; 4], want: [usize; 4], name: &str) {
+        if cfg!(any(feature = "openblas-system", feature = "openblas-static")) {
+            assert_eq!(calls, want, "{name}");
+        } else {
+            assert_eq!(calls, [want[0] + want[1] + want[2], 0, 0, want[3]], "{name}");
+        }
+    }
+
     #[test]
     fn each_shape_makes_the_calls_it_needs() {
-        assert_eq!(calls(&[6, 8], false, &[8, 10], &[]), [1, 0, 0, 0], "a product");
-        assert_eq!(calls(&[8, 6], true, &[8, 10], &[]), [1, 0, 0, 0], "a transposed one");
-        assert_eq!(calls(&[6, 8], false, &[8, 1], &[]), [0, 1, 0, 0], "a matrix and a vector");
-        assert_eq!(calls(&[1, 8], false, &[8, 10], &[]), [0, 1, 0, 0], "a vector and a matrix");
-        assert_eq!(calls(&[1, 8], false, &[8, 1], &[]), [0, 0, 0, 1], "two vectors");
-        let ger = if cfg!(any(feature = "openblas-system", feature = "openblas-static")) { 1 } else { 0 };
-        assert_eq!(calls(&[6, 1], false, &[1, 10], &[]), [1 - ger, 0, ger, 0], "an outer product");
-        assert_eq!(calls(&[6, 0], false, &[0, 10], &[]), [0; 4], "an empty sum");
-        assert_eq!(calls(&[7, 6, 8], false, &[7, 8, 10], &[7]), [7, 0, 0, 0], "a batch");
-        assert_eq!(calls(&[7, 6, 8], false, &[1, 8, 10], &[7]), [1, 0, 0, 0], "rows of a batch");
-        assert_eq!(
+        expect(calls(&[6, 8], false, &[8, 10], &[]), [1, 0, 0, 0], "a product");
+        expect(calls(&[8, 6], true, &[8, 10], &[]), [1, 0, 0, 0], "a transposed one");
+        expect(calls(&[6, 8], false, &[8, 1], &[]), [0, 1, 0, 0], "a matrix and a vector");
+        expect(calls(&[1, 8], false, &[8, 10], &[]), [0, 1, 0, 0], "a vector and a matrix");
+        expect(calls(&[1, 8], false, &[8, 1], &[]), [0, 0, 0, 1], "two vectors");
+        expect(calls(&[6, 1], false, &[1, 10], &[]), [0, 0, 1, 0], "an outer product");
+        expect(calls(&[6, 0], false, &[0, 10], &[]), [0; 4], "an empty sum");
+        expect(calls(&[7, 6, 8], false, &[7, 8, 10], &[7]), [7, 0, 0, 0], "a batch");
+        expect(calls(&[7, 6, 8], false, &[1, 8, 10], &[7]), [1, 0, 0, 0], "rows of a batch");
+        expect(
             calls(&[7, 8, 6], true, &[1, 8, 10], &[7]),
             [7, 0, 0, 0],
-            "columns of a batch do not collapse"
+            "columns of a batch do not collapse",
         );
-        assert_eq!(calls(&[1, 6, 8], false, &[7, 8, 10], &[7]), [7, 0, 0, 0], "one matrix and a batch");
-        assert_eq!(calls(&[1, 6, 8], false, &[7, 8, 1], &[7]), [1, 0, 0, 0], "one matrix and vectors");
-        assert_eq!(
-            calls(&[7, 6, 8], true, &[7, 6, 10], &[1]),
-            [1, 0, 0, 0],
-            "a sum that is one long product"
-        );
-        assert_eq!(calls(&[7, 6, 8], false, &[7, 8, 10], &[1]), [7, 0, 0, 0], "a sum");
-        assert_eq!(calls(&[2, 7, 6, 8], false, &[1, 1, 8, 10], &[2, 7]), [1, 0, 0, 0], "two axes");
-        assert_eq!(calls(&[2, 7, 6, 8], false, &[1, 7, 8, 10], &[2, 7]), [14, 0, 0, 0], "a broadcast batch");
-        assert_eq!(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[1, 1]), [1, 0, 0, 0], "a sum along two axes");
-        assert_eq!(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[2, 1]), [2, 0, 0, 0], "a batch of sums");
-        assert_eq!(calls(&[7, 4, 4], false, &[7, 4, 4], &[7]), [0; 4], "tiny matrices are multiplied here");
+        expect(calls(&[1, 6, 8], false, &[7, 8, 10], &[7]), [7, 0, 0, 0], "one matrix and a batch");
+        expect(calls(&[1, 6, 8], false, &[7, 8, 1], &[7]), [1, 0, 0, 0], "one matrix and vectors");
+        expect(calls(&[7, 6, 8], true, &[7, 6, 10], &[1]), [1, 0, 0, 0], "a sum that is one long product");
+        expect(calls(&[7, 6, 8], false, &[7, 8, 10], &[1]), [7, 0, 0, 0], "a sum");
+        expect(calls(&[2, 7, 6, 8], false, &[1, 1, 8, 10], &[2, 7]), [1, 0, 0, 0], "two axes");
+        expect(calls(&[2, 7, 6, 8], false, &[1, 7, 8, 10], &[2, 7]), [14, 0, 0, 0], "a broadcast batch");
+        expect(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[1, 1]), [1, 0, 0, 0], "a sum along two axes");
+        expect(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[2, 1]), [2, 0, 0, 0], "a batch of sums");
+        expect(calls(&[7, 4, 4], false, &[7, 4, 4], &[7]), [0; 4], "tiny matrices are multiplied here");
     }
 
     #[test]

@@ -9,7 +9,9 @@ use autodiff_core::Scalar;
 use autodiff_core::ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
 use std::ffi::c_int;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::Once;
+#[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+use std::sync::{Mutex, PoisonError};
 
 /// How CBLAS, told that matrices are row-major, is to see one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,10 +107,12 @@ impl Routine {
     fn of(m: usize, n: usize, k: usize) -> Routine {
         match (m, n, k) {
             (1, 1, _) => Routine::Dot,
+            // BLIS's `gemv` and the reference's `ger` skip the zeros of a vector, and with them 0 times infinity. (BLIS
+            // does so in `gemm` too where a matrix is a vector; what the others do is not known here.)
+            _ if !OPENBLAS => Routine::Gemm,
             (_, 1, _) => Routine::GemvLeft,
             (1, _, _) => Routine::GemvRight,
-            // The reference `ger` skips the zeros of a vector, and with them 0 times infinity.
-            (_, _, 1) if OPENBLAS => Routine::Ger,
+            (_, _, 1) => Routine::Ger,
             _ => Routine::Gemm,
         }
     }
@@ -458,6 +462,7 @@ pub(crate) struct Cap {
 }
 
 /// How many caps there are, and the number of threads that the first found.
+#[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
 static CAPS: Mutex<(usize, c_int)> = Mutex::new((0, 0));
 
 impl Cap {

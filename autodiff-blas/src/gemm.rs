@@ -68,7 +68,7 @@ fn expressible<T: Element>(x: ArrayView2<'_, T>) -> CowArray<'_, T, Ix2> {
 /// the time for 2x2 matrices, 0.4 for 3x3, 0.6 for 4x4, and 1.2 for 6x6.
 const TINY: usize = 4 * 4 * 4;
 
-/// As [`Element::products`], but tiny matrices are multiplied here. (Vectors are not: `gemv` and `dot` start faster.)
+/// As [`Element::products`], but tiny matrices are multiplied here. (Vectors are not: `gemv`, `ger` and `dot` start faster.)
 pub(crate) fn products<T: Element>(
     alpha: T,
     a: ArrayView3<'_, T>,
@@ -79,7 +79,7 @@ pub(crate) fn products<T: Element>(
     let ((count, m, k), n) = (a.dim(), b.dim().2);
     let summed = c.dim().0 != count;
     // The rows of `b` are read in one piece.
-    let tiny = m * k * n <= TINY && m > 1 && n > 1 && k > 0 && count > 0 && b.strides()[2] == 1;
+    let tiny = m * k * n <= TINY && m > 1 && n > 1 && k > 1 && count > 0 && b.strides()[2] == 1;
     if !tiny || !matches!(c.strides(), [_, _, 1]) {
         return T::products(alpha, a, b, beta, c);
     }
