@@ -106,9 +106,12 @@ fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     let mut means = sum(x.view(), axes).mapv_into(|s| s / divisor);
     if count != 0 && !means.iter().all(|m| m.is_finite()) {
         // A sum may have overflowed although its mean is in range: add up again, scaled by a power of two, which
-        // loses no digit. Infinities and NaN come out as before.
+        // loses no digit. Infinities and NaN come out as before; a mean of finite numbers is finite, however it rounds.
         let power = T::of(count.next_power_of_two() as f64);
-        let scaled = sum(x.mapv(|x| x / power).view(), axes).mapv_into(|s| s * (power / divisor));
+        let scaled = sum(x.mapv(|x| x / power).view(), axes).mapv_into(|s| match s / (divisor / power) {
+            mean if mean.is_infinite() && s.is_finite() => T::max_value().copysign(s),
+            mean => mean,
+        });
         means.zip_mut_with(&scaled, |m, &s| *m = if m.is_finite() { *m } else { s });
     }
     means
