@@ -6,7 +6,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 /// Where a provider's library is sought, and how it is installed.
 struct Provider {
@@ -75,7 +75,16 @@ const PROVIDERS: &[Provider] = &[
     },
 ];
 
-fn main() -> ExitCode {
+const FEATURES: [(&str, &str); 6] = [
+    ("OPENBLAS_SYSTEM", "openblas-system"),
+    ("OPENBLAS_STATIC", "openblas-static"),
+    ("INTEL_MKL", "intel-mkl"),
+    ("ACCELERATE", "accelerate"),
+    ("BLIS", "blis"),
+    ("NETLIB", "netlib"),
+];
+
+fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     for name in ["AUTODIFF_BLAS_LIB_DIR", "MKLROOT", "LIBRARY_PATH", "DOCS_RS"] {
         println!("cargo:rerun-if-env-changed={name}");
@@ -83,24 +92,34 @@ fn main() -> ExitCode {
     let enabled = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     let providers: Vec<&Provider> = PROVIDERS.iter().filter(|p| enabled(p.feature)).collect();
     let others = ["OPENBLAS_STATIC", "ACCELERATE"].into_iter().filter(|f| enabled(f)).count();
-    // Documentation needs no library. For none or several providers the crate itself has the message.
-    if env::var_os("DOCS_RS").is_some() || providers.len() + others != 1 {
-        return ExitCode::SUCCESS;
+    // Documentation needs no library.
+    if env::var_os("DOCS_RS").is_some() {
+        return;
+    }
+    // The crate itself says so, too, but among what follows from it.
+    if providers.len() + others != 1 {
+        let names: Vec<&str> = FEATURES.iter().filter(|(f, _)| enabled(f)).map(|&(_, name)| name).collect();
+        println!(
+            "cargo::error=exactly one provider must be chosen, not {}; `default-features = false` drops openblas-system. \
+             Providers: {}.",
+            if names.is_empty() { "none".to_string() } else { names.join(" and ") },
+            FEATURES.map(|(_, name)| name).join(", ")
+        );
+        return;
     }
     if enabled("ACCELERATE") {
         println!("cargo:rustc-link-lib=framework=Accelerate");
     }
-    let Some(provider) = providers.first() else { return ExitCode::SUCCESS };
-    if find(provider) {
-        return ExitCode::SUCCESS;
+    let Some(provider) = providers.first() else { return };
+    if !find(provider) {
+        println!(
+            "cargo::error={} was not found. Install it: {}. Where it is already, name its directory in \
+             AUTODIFF_BLAS_LIB_DIR. Or choose another provider: `default-features = false` and one of the features {}.",
+            provider.name,
+            provider.install,
+            FEATURES.map(|(_, name)| name).join(", ")
+        );
     }
-    eprintln!(
-        "error: autodiff-blas: {} was not found. Install it: {}. Where it is already, name its directory in \
-         AUTODIFF_BLAS_LIB_DIR. Or choose another provider: `default-features = false` and one of the features \
-         openblas-system, openblas-static (downloads and builds OpenBLAS), intel-mkl, accelerate (macOS), blis, netlib.",
-        provider.name, provider.install
-    );
-    ExitCode::FAILURE
 }
 
 /// Tells cargo how to link the provider's library; false where there is none that links.

@@ -252,33 +252,6 @@ macro_rules! element {
 element!(f32, cblas_sgemm, cblas_sgemv, cblas_sger, cblas_sdot);
 element!(f64, cblas_dgemm, cblas_dgemv, cblas_dger, cblas_ddot);
 
-/// What this thread has called, for tests: that the library is used, and how often.
-#[cfg(test)]
-pub(crate) mod calls {
-    use super::Routine;
-    use std::cell::Cell;
-
-    thread_local!(static CALLS: Cell<[usize; 4]> = const { Cell::new([0; 4]) });
-
-    pub(super) fn count(routine: Routine) {
-        let mut calls = CALLS.get();
-        calls[match routine {
-            Routine::Gemm => 0,
-            Routine::GemvLeft | Routine::GemvRight => 1,
-            Routine::Ger => 2,
-            Routine::Dot => 3,
-        }] += 1;
-        CALLS.set(calls);
-    }
-
-    /// The calls of gemm, gemv, ger and dot that `f` makes on this thread.
-    pub(crate) fn during<R>(f: impl FnOnce() -> R) -> (R, [usize; 4]) {
-        CALLS.set([0; 4]);
-        let result = f();
-        (result, CALLS.get())
-    }
-}
-
 /// Once, before the first product: that the library counts in 32 bits, and that it knows the processor.
 fn check_library() {
     static ONCE: Once = Once::new();
@@ -501,5 +474,32 @@ impl Drop for Cap {
         unsafe {
             library::MKL_Set_Num_Threads_Local(self.before)
         };
+    }
+}
+
+/// What this thread has called, for tests: that the library is used, and how often.
+#[cfg(test)]
+pub(crate) mod calls {
+    use super::Routine;
+    use std::cell::Cell;
+
+    thread_local!(static CALLS: Cell<[usize; 4]> = const { Cell::new([0; 4]) });
+
+    pub(super) fn count(routine: Routine) {
+        let mut calls = CALLS.get();
+        calls[match routine {
+            Routine::Gemm => 0,
+            Routine::GemvLeft | Routine::GemvRight => 1,
+            Routine::Ger => 2,
+            Routine::Dot => 3,
+        }] += 1;
+        CALLS.set(calls);
+    }
+
+    /// The calls of gemm, gemv, ger and dot that `f` makes on this thread.
+    pub(crate) fn during<R>(f: impl FnOnce() -> R) -> (R, [usize; 4]) {
+        CALLS.set([0; 4]);
+        let result = f();
+        (result, CALLS.get())
     }
 }
