@@ -1,4 +1,4 @@
-//! Reverse-mode automatic differentiation for `ndarray`.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 /// The backend that [`Value`] computes with: the pure-Rust one, or CBLAS with the cargo feature `blas`.
@@ -12,8 +12,9 @@ pub type DefaultBackend = autodiff_blas::Blas;
 pub type Value<T = f64> = autodiff_core::Value<T, DefaultBackend>;
 
 pub use autodiff_core::{
-    Axes, Backend, Error, IntoValue, Lengths, Mask, Native, Operand, Scalar, grad, jvp, ndarray, no_grad, try_grad,
-    try_jvp, try_value_and_grad, try_where, value_and_grad, where_,
+    Axes, Backend, Error, IntoValue, LengthLiteral, Lengths, Mask, Native, Operand, Scalar,
+    check::check_grads, grad, jvp, ndarray, no_grad, try_grad, try_jvp, try_value_and_grad, try_where,
+    value_and_grad, where_,
 };
 
 pub mod data;

@@ -26,8 +26,9 @@
 //!   any parameter, and anything inside the optimiser, has changed.
 
 use crate::nn::{Parameters, Path};
-use crate::{Scalar, Value};
+use autodiff_core::{Backend, Scalar, Value};
 use ndarray::{ArcArray, IxDyn};
+use std::collections::BTreeMap;
 
 /// A step that cannot be taken. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +122,7 @@ macro_rules! optimizer {
             ///
             /// Where [`try_step`](Self::try_step) returns an error.
             #[track_caller]
-            pub fn step<P: Parameters<T> + ?Sized>(&mut self, model: &mut P) {
+            pub fn step<B: Backend<T>, P: Parameters<T, B> + ?Sized>(&mut self, model: &mut P) {
                 if let Err(error) = self.try_step(model) {
                     panic!("{error}");
                 }
@@ -130,7 +131,10 @@ macro_rules! optimizer {
             /// Like [`step`](Self::step), but returns an error instead of panicking: where a gradient is not finite, a
             /// parameter is not a leaf, the model has nothing to train, or the number or the shapes of its parameters
             /// are not those of the steps before. Nothing has changed then.
-            pub fn try_step<P: Parameters<T> + ?Sized>(&mut self, model: &mut P) -> Result<(), Error> {
+            pub fn try_step<B: Backend<T>, P: Parameters<T, B> + ?Sized>(
+                &mut self,
+                model: &mut P,
+            ) -> Result<(), Error> {
                 let sources = gather($name, &*model, &self.slots)?;
                 let mut places = Vec::with_capacity(sources.len());
                 model.visit_mut(Path::ROOT, &mut |_, value| places.push(value));
@@ -431,7 +435,7 @@ struct Slot<S> {
 }
 
 impl<S> Slot<S> {
-    fn new<T: Scalar>(value: &Value<T>) -> Self {
+    fn new<T: Scalar, B: Backend<T>>(value: &Value<T, B>) -> Self {
         Slot { shape: value.shape().into(), state: None }
     }
 }
@@ -447,7 +451,7 @@ enum Source<T> {
 }
 
 /// All that a step needs, for each place in the model, with all that can go wrong behind it.
-fn gather<T: Scalar, P: Parameters<T> + ?Sized, S>(
+fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
     optimizer: &'static str,
     model: &P,
     slots: &[Slot<S>],
@@ -485,7 +489,7 @@ fn gather<T: Scalar, P: Parameters<T> + ?Sized, S>(
 }
 
 /// The name of parameter `i`, or, where the model is one value, its label.
-fn name_of<T: Scalar, P: Parameters<T> + ?Sized>(model: &P, i: usize) -> String {
+fn name_of<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(model: &P, i: usize) -> String {
     let (name, value) = model.named_parameters().swap_remove(i);
     match value.label() {
         Some(label) if name.is_empty() => label.to_string(),
@@ -507,31 +511,13 @@ fn first_non_finite<T: Scalar>(array: &ArcArray<T, IxDyn>) -> Option<(Vec<usize>
 }
 
 /// Finds the places that hold a leaf which an earlier place holds, too.
-fn tie<T: Scalar>(values: &[&Value<T>], sources: &mut [Source<T>]) {
-    // The same leaf has the same data: the same memory, or, without axes, the same number.
-    let key = |i: usize| match &sources[i] {
-        Source::Own { data, .. } if data.ndim() == 0 => Some((0, values[i].item().as_f64().to_bits())),
-        Source::Own { data, .. } => Some((data.ndim(), data.as_ptr() as u64)),
-        _ => None,
-    };
-    let mut order: Vec<_> = (0..values.len()).filter_map(|i| Some((key(i)?, i))).collect();
-    order.sort_unstable();
-    let mut ties = Vec::new();
-    for group in order.chunk_by(|(a, _), (b, _)| a == b).filter(|group| group.len() > 1) {
-        let mut firsts: Vec<usize> = Vec::new();
-        for &(_, i) in group {
-            match firsts.iter().find(|&&first| same_leaf(values[first], values[i])) {
-                Some(&first) => ties.push((i, first)),
-                None => firsts.push(i),
-            }
+fn tie<T: Scalar, B: Backend<T>>(values: &[&Value<T, B>], sources: &mut [Source<T>]) {
+    let mut firsts = BTreeMap::new();
+    for (i, value) in values.iter().enumerate() {
+        let Some(id) = value.id() else { continue };
+        let first = *firsts.entry(id).or_insert(i);
+        if first != i {
+            sources[i] = Source::SameAs(first);
         }
     }
-    for (i, first) in ties {
-        sources[i] = Source::SameAs(first);
-    }
-}
-
-/// Whether two leaves of equal data are one: only then does one depend on the other.
-fn same_leaf<T: Scalar>(a: &Value<T>, b: &Value<T>) -> bool {
-    a.shape() == b.shape() && a.grad_of(&[b])[0].data().iter().all(|g| *g == T::one())
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// A value that was given, or an operation that made one.
 pub(crate) struct Node<T: Scalar, B: Backend<T>> {
     /// Inputs have smaller numbers than what is made from them.
-    id: u64,
+    pub id: u64,
     pub shape: Box<[usize]>,
     source: Source<T, B>,
     meta: OnceLock<Box<Mutex<Meta<T>>>>,

@@ -266,6 +266,18 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         self.node.as_ref().map_or("constant", |node| node.op())
     }
 
+    /// The number of this value's record, which clones share and no other value has; none for a constant.
+    ///
+    /// ```
+    /// use autodiff_core::native::Value;
+    /// let x = Value::new(1.0);
+    /// assert_eq!(x.id(), x.clone().id());
+    /// assert_ne!(x.id(), Value::new(1.0).id());
+    /// ```
+    pub fn id(&self) -> Option<u64> {
+        self.tracked().map(|node| node.id)
+    }
+
     /// The same data without its record: gradients do not flow through it.
     ///
     /// ```

@@ -1,6 +1,7 @@
 //! What an optimiser, or a file, sees of a model: its values, each with a name.
 
-use crate::{Scalar, Value};
+use crate::DefaultBackend;
+use autodiff_core::{Backend, Scalar, Value};
 use std::fmt;
 
 /// Where a parameter stands in its model: field names and indices, joined by dots, as in `2.bias`.
@@ -92,12 +93,12 @@ impl fmt::Display for Path<'_> {
     message = "`{Self}` is not a set of named `Value<{T}>`s",
     note = "for a struct of values or layers, `autodiff::parameters!({Self} {{ field, ... }});` writes the implementation"
 )]
-pub trait Parameters<T: Scalar = f64> {
+pub trait Parameters<T: Scalar = f64, B: Backend<T> = DefaultBackend> {
     /// Calls `f` with each value and its place, which starts with `path`; always in the same order.
-    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>));
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>));
 
     /// The same, to replace values.
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>));
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>));
 
     /// The values with their names, such as `"0.weight"`; a lone [`Value`] has the empty name.
     ///
@@ -107,7 +108,7 @@ pub trait Parameters<T: Scalar = f64> {
     /// let names: Vec<String> = pair.named_parameters().into_iter().map(|(name, _)| name).collect();
     /// assert_eq!(names, ["0", "1.0", "1.1"]);
     /// ```
-    fn named_parameters(&self) -> Vec<(String, &Value<T>)> {
+    fn named_parameters(&self) -> Vec<(String, &Value<T, B>)> {
         let mut all = Vec::new();
         self.visit(Path::ROOT, &mut |path, value| all.push((path.to_string(), value)));
         all
@@ -123,7 +124,7 @@ pub trait Parameters<T: Scalar = f64> {
     /// }
     /// assert_eq!(pair.1.label().as_deref(), Some("1"));
     /// ```
-    fn named_parameters_mut(&mut self) -> Vec<(String, &mut Value<T>)> {
+    fn named_parameters_mut(&mut self) -> Vec<(String, &mut Value<T, B>)> {
         let mut all = Vec::new();
         self.visit_mut(Path::ROOT, &mut |path, value| all.push((path.to_string(), value)));
         all
@@ -143,29 +144,29 @@ pub trait Parameters<T: Scalar = f64> {
     }
 }
 
-impl<T: Scalar> Parameters<T> for Value<T> {
-    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+impl<T: Scalar, B: Backend<T>> Parameters<T, B> for Value<T, B> {
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
         f(path, self);
     }
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
         f(path, self);
     }
 }
 
 /// A function has no parameters; a closure that needs some is a struct with an implementation of
 /// [`Module`](crate::nn::Module).
-impl<T: Scalar, F: Fn(&Value<T>) -> Value<T>> Parameters<T> for F {
-    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {}
-    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {}
+impl<T: Scalar, B: Backend<T>, F: Fn(&Value<T, B>) -> Value<T, B>> Parameters<T, B> for F {
+    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {}
+    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {}
 }
 
-impl<T: Scalar, P: Parameters<T>> Parameters<T> for Option<P> {
-    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+impl<T: Scalar, B: Backend<T>, P: Parameters<T, B>> Parameters<T, B> for Option<P> {
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
         if let Some(inner) = self {
             inner.visit(path, f);
         }
     }
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
         if let Some(inner) = self {
             inner.visit_mut(path, f);
         }
@@ -174,13 +175,13 @@ impl<T: Scalar, P: Parameters<T>> Parameters<T> for Option<P> {
 
 macro_rules! sequences {
     ($([$($generics:tt)*] $type:ty;)*) => { $(
-        impl<T: Scalar, P: Parameters<T>, $($generics)*> Parameters<T> for $type {
-            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+        impl<T: Scalar, B: Backend<T>, P: Parameters<T, B>, $($generics)*> Parameters<T, B> for $type {
+            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
                 for (i, part) in self.iter().enumerate() {
                     part.visit(path.index(i), f);
                 }
             }
-            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
                 for (i, part) in self.iter_mut().enumerate() {
                     part.visit_mut(path.index(i), f);
                 }
@@ -196,23 +197,23 @@ sequences! {
 
 macro_rules! tuples {
     ($($($P:ident $i:tt),+;)*) => { $(
-        impl<T: Scalar, $($P: Parameters<T>),+> Parameters<T> for ($($P,)+) {
-            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
+        impl<T: Scalar, B: Backend<T>, $($P: Parameters<T, B>),+> Parameters<T, B> for ($($P,)+) {
+            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
                 $( self.$i.visit(path.index($i), f); )+
             }
-            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T>)) {
+            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
                 $( self.$i.visit_mut(path.index($i), f); )+
             }
         }
     )* };
 }
 tuples! {
-    A 0;
-    A 0, B 1;
-    A 0, B 1, C 2;
-    A 0, B 1, C 2, D 3;
-    A 0, B 1, C 2, D 3, E 4;
-    A 0, B 1, C 2, D 3, E 4, F 5;
+    P0 0;
+    P0 0, P1 1;
+    P0 0, P1 1, P2 2;
+    P0 0, P1 1, P2 2, P3 3;
+    P0 0, P1 1, P2 2, P3 3, P4 4;
+    P0 0, P1 1, P2 2, P3 3, P4 4, P5 5;
 }
 
 /// Implements [`Parameters`](crate::nn::Parameters) for a struct, from the list of its fields that hold values.
@@ -280,7 +281,8 @@ macro_rules! parameters {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Parameters;
+    use crate::Value;
 
     #[test]
     fn replaces_each_value_once_in_order() {
