@@ -2,6 +2,7 @@
 
 use crate::floors::Work;
 use crate::inputs::array;
+use autodiff::optim::Adam;
 use autodiff_core::{Backend, Scalar, Value, grad, jvp};
 use ndarray::{ArrayD, s};
 
@@ -116,10 +117,12 @@ pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
     }
     let (a, b, c) = ([32, 1, 64, 64], [1, 32, 64, 64], [32, 32, 64, 64]);
     all.extend(product::<T, B>("W4_bmm_bcast_32x32x64", &a, &b, &c));
+    all.push(network_step::<T, B>());
     all.push(attention::<T, B>());
     all.extend(rows::<T, B>());
     all.push(hessian_product::<T, B>());
     all.push(views::<T, B>());
+    all.push(rosenbrock::<T, B>());
     all.extend(
         [1_000, 10_000, 100_000, 1_000_000, 10_000_000].map(|n| chain::<T, B>(&format!("W12_chain_{n}"), n)),
     );
@@ -189,6 +192,85 @@ fn product<T: Scalar, B: Backend<T>>(name: &str, a: &[usize], b: &[usize], c: &[
         Box::new(Gradient { leaves, f: move |x: &[Value<T, B>]| (x[0].matmul(&x[1]) * &weights).sum() })
     });
     [plain_product::<T, B>(name, work, a, b), weighted]
+}
+
+/// One training step of a network, from the forward pass to the updated weights; steps follow one another.
+struct Training<T: Scalar, B: Backend<T>> {
+    input: Value<T, B>,
+    weights: Vec<Value<T, B>>,
+    optimizer: Adam<T>,
+    gradient_norm: f64,
+}
+
+impl<T: Scalar, B: Backend<T>> Cell for Training<T, B> {
+    fn call(&mut self) -> f64 {
+        let w = &self.weights;
+        let hidden = (self.input.matmul(&w[0]) + &w[1]).tanh();
+        let hidden = (hidden.matmul(&w[2]) + &w[3]).tanh();
+        let loss = (hidden.matmul(&w[4]) + &w[5]).cross_entropy((0..128).map(|i| i * 7 % 10));
+        loss.backward();
+        if self.gradient_norm.is_nan() {
+            self.gradient_norm = norm(w.iter().map(Value::grad));
+        }
+        self.optimizer.step(&mut self.weights);
+        loss.item().as_f64()
+    }
+
+    fn gradient_norm(&self) -> f64 {
+        self.gradient_norm
+    }
+}
+
+fn network_step<T: Scalar, B: Backend<T>>() -> Workload {
+    let widths = [784, 512, 512, 10];
+    let products: f64 = widths.windows(2).map(|w| (w[0] * w[1]) as f64).sum();
+    // The input has no gradient; an update reads gradient, weight and two moments, and writes the last three.
+    let flops = 128.0 * 2.0 * (3.0 * products - (784 * 512) as f64);
+    let work = Work { product_flops: flops, elements_moved: 7.0 * products, exponentials: 128.0 * 1024.0 };
+    Workload::new("W5_mlp_step", work, move || {
+        let layer = |(i, w): (usize, &[usize])| {
+            let weight = Value::new(array::<T>(w, 10 + i as u64) * T::of(2.0 / (w[0] as f64).sqrt()));
+            [weight, Value::new(ArrayD::<T>::zeros(&w[1..]))]
+        };
+        Box::new(Training::<T, B> {
+            input: constant(&[128, widths[0]], 0),
+            weights: widths.windows(2).enumerate().flat_map(layer).collect(),
+            optimizer: Adam::new(1e-3),
+            gradient_norm: f64::NAN,
+        })
+    })
+}
+
+/// Two hundred steps of an optimiser on Rosenbrock's function.
+struct Descent<T: Scalar, B: Backend<T>> {
+    gradient: Option<Value<T, B>>,
+}
+
+impl<T: Scalar, B: Backend<T>> Cell for Descent<T, B> {
+    fn call(&mut self) -> f64 {
+        let mut x = Value::<T, B>::new(ArrayD::from_elem(vec![1000], T::of(0.5)));
+        let mut optimizer = Adam::new(1e-2);
+        let mut last = f64::NAN;
+        for step in 0..200 {
+            let (here, next) = (x.slice(s![..-1]), x.slice(s![1..]));
+            let loss = ((next - here.square()).square() * T::of(100.0) + (1.0 - here).square()).sum();
+            loss.backward();
+            if step == 199 {
+                last = loss.item().as_f64();
+                self.gradient = Some(x.grad());
+            }
+            optimizer.step(&mut x);
+        }
+        last
+    }
+
+    fn gradient_norm(&self) -> f64 {
+        norm(self.gradient.iter().cloned())
+    }
+}
+
+fn rosenbrock<T: Scalar, B: Backend<T>>() -> Workload {
+    Workload::new("W11_rosen200", Work::default(), || Box::new(Descent::<T, B> { gradient: None }))
 }
 
 /// Scaled dot-product attention.
