@@ -9,9 +9,7 @@ use autodiff_core::Scalar;
 use autodiff_core::ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
 use std::ffi::c_int;
-use std::sync::Once;
-#[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// How CBLAS, told that matrices are row-major, is to see one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +161,7 @@ macro_rules! element {
                 let (la, lb, lc) = (layout(NAME, &a), layout(NAME, &b), layout(NAME, &c.view()));
                 assert!(lc.is_row_major(), "{NAME}: the result's strides are {:?}", c.strides());
                 check_library();
+                let _turn = turn();
                 let (sa, sb, sc) = (a.strides(), b.strides(), c.strides());
                 let steps = (sa[0], sb[0], if results == 1 { 0 } else { sc[0] });
                 let column = (increment(k, sb[1]), increment(m, sc[1]));
@@ -407,22 +406,33 @@ pub(crate) fn batch_threads() -> usize {
     }
 }
 
+/// How OpenBLAS computes in parallel: 0 for not at all, 1 for threads of its own, 2 for OpenMP. In the other libraries
+/// calls from several threads do not meet: 1.
+fn parallel() -> c_int {
+    #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+    // SAFETY: it takes nothing and returns a number.
+    let parallel = unsafe { library::openblas_get_parallel() };
+    #[cfg(not(any(feature = "openblas-system", feature = "openblas-static")))]
+    let parallel = 1;
+    parallel
+}
+
+/// What a caller holds while it is in the library, where only one may be.
+///
+/// An OpenBLAS without threads shares its buffers between callers unless it was built with `USE_LOCKING`, which it does
+/// not tell: Debian's 0.3.21 (libopenblas0-serial) gave wrong results in one of four runs of this crate's tests.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    (parallel() == 0).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Whether [`Cap`] keeps the library to one thread per caller.
 ///
 /// OpenBLAS on OpenMP frees the buffers of other threads when its number of threads is lowered, which is not safe while
-/// they compute; on its own threads the number is no more than a number.
+/// they compute; on its own threads the number is no more than a number. MKL has a number for each thread; the
+/// reference and BLIS (see [`batch_threads`]) use one.
 pub(crate) fn can_cap() -> bool {
-    #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
-    {
-        // SAFETY: it takes nothing and returns a number: 0 for no threads, 1 for its own, 2 for OpenMP.
-        let parallel = unsafe { library::openblas_get_parallel() };
-        parallel != 2
-    }
-    #[cfg(not(any(feature = "openblas-system", feature = "openblas-static")))]
-    {
-        // MKL has a number for each thread; the reference and BLIS (see `batch_threads`) use one.
-        !cfg!(feature = "accelerate")
-    }
+    parallel() == 1 && !cfg!(feature = "accelerate")
 }
 
 /// While it lives, products that the thread which made it computes use that thread only.

@@ -9,8 +9,10 @@ mod info;
 
 pub use info::{Info, info};
 
-use autodiff_core::backend::Backend;
 use autodiff_core::ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
+use autodiff_core::{Backend, Scalar};
+use gate::Element;
+use std::any::Any;
 
 #[cfg(not(any(
     feature = "openblas-system",
@@ -48,23 +50,33 @@ extern crate openblas_src as _;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blas;
 
-macro_rules! backend {
-    ($($t:ty),*) => { $(
-        impl Backend<$t> for Blas {
-            const NAME: &'static str = "blas";
-            fn matmul(a: ArrayViewD<'_, $t>, b: ArrayViewD<'_, $t>, batch: &[usize]) -> ArrayD<$t> {
-                batch::matmul(a, b, batch)
-            }
-            fn gemm(
-                alpha: $t,
-                a: ArrayView2<'_, $t>,
-                b: ArrayView2<'_, $t>,
-                beta: $t,
-                c: &mut ArrayViewMut2<'_, $t>,
-            ) {
-                gemm::gemm(alpha, a, b, beta, c)
-            }
-        }
-    )* };
+impl<T: Scalar> Backend<T> for Blas {
+    const NAME: &'static str = "blas";
+
+    fn matmul(a: ArrayViewD<'_, T>, b: ArrayViewD<'_, T>, batch: &[usize]) -> ArrayD<T> {
+        (Routines::of().matmul)(a, b, batch)
+    }
+
+    fn gemm(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: &mut ArrayViewMut2<'_, T>) {
+        (Routines::of().gemm)(alpha, a, b, beta, c)
+    }
 }
-backend!(f32, f64);
+
+/// What there is for one element type.
+struct Routines<T> {
+    matmul: fn(ArrayViewD<'_, T>, ArrayViewD<'_, T>, &[usize]) -> ArrayD<T>,
+    gemm: fn(T, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>),
+}
+
+impl<T: Element> Routines<T> {
+    const TABLE: Self = Routines { matmul: batch::matmul, gemm: gemm::gemm };
+}
+
+impl<T: Scalar> Routines<T> {
+    /// The table for `T`. CBLAS has one set of functions for each type, but `Blas` is a backend for every `T: Scalar`,
+    /// so that code which is generic over it does not change with the backend; the compiler sees which it is.
+    fn of() -> &'static Self {
+        let all: [&'static dyn Any; 2] = [&Routines::<f64>::TABLE, &Routines::<f32>::TABLE];
+        all.into_iter().find_map(|table| table.downcast_ref()).expect("an element type is f64 or f32")
+    }
+}
