@@ -132,10 +132,10 @@ macro_rules! float {
                 #[inline(always)]
                 fn exp(x: $t) -> $t {
                     let k = (x * std::$t::consts::LOG2_E + $shift) - $shift;
-                    let r = k.mul_add(-$lo, k.mul_add(-$hi, x));
+                    let r = (x - k * $hi) - k * $lo;
                     let mut p: $t = 0.0;
                     for c in [$($c),*] {
-                        p = p.mul_add(r, c);
+                        p = p * r + c;
                     }
                     p * $t::from_bits((k + $shift + $bias).to_bits() << $mantissa)
                 }
