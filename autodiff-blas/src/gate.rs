@@ -313,7 +313,7 @@ mod library {
     }
 }
 
-/// See [`crate::info`].
+/// See [`crate::info()`].
 #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
 pub(crate) fn info() -> Info {
     // SAFETY: these take nothing and return the library's own static strings.
@@ -325,7 +325,7 @@ pub(crate) fn info() -> Info {
     Info { library: "OpenBLAS", version, kernel, configuration, threads: threads() }
 }
 
-/// See [`crate::info`].
+/// See [`crate::info()`].
 #[cfg(feature = "blis")]
 pub(crate) fn info() -> Info {
     // SAFETY: the first two take nothing, the third the number the second gave; they return static strings.
@@ -338,7 +338,7 @@ pub(crate) fn info() -> Info {
     Info { library: "BLIS", version, kernel, configuration: None, threads: threads() }
 }
 
-/// See [`crate::info`].
+/// See [`crate::info()`].
 #[cfg(feature = "intel-mkl")]
 pub(crate) fn info() -> Info {
     let mut text = [0u8; 256];
@@ -359,13 +359,13 @@ pub(crate) fn info() -> Info {
     }
 }
 
-/// See [`crate::info`].
+/// See [`crate::info()`].
 #[cfg(feature = "accelerate")]
 pub(crate) fn info() -> Info {
     Info { library: "Accelerate", version: None, kernel: None, configuration: None, threads: threads() }
 }
 
-/// See [`crate::info`].
+/// See [`crate::info()`].
 #[cfg(feature = "netlib")]
 pub(crate) fn info() -> Info {
     Info { library: "libblas", version: None, kernel: None, configuration: None, threads: threads() }
@@ -511,5 +511,44 @@ pub(crate) mod calls {
         CALLS.set([0; 4]);
         let result = f();
         (result, CALLS.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_are_those_that_cblas_takes() {
+        let of = |dim, strides| Layout::of(dim, strides).map(|l| (l.transposed, l.ld));
+        assert_eq!(of((3, 4), (4, 1)), Some((false, 4)), "rows");
+        assert_eq!(of((3, 4), (1, 3)), Some((true, 3)), "columns");
+        assert_eq!(of((3, 4), (9, 1)), Some((false, 9)), "rows of a wider matrix");
+        assert_eq!(of((3, 1), (2, 7)), Some((false, 2)), "every second of a vector");
+        assert_eq!(of((1, 4), (0, 1)), Some((false, 4)), "one row, whatever the stride to the next");
+        assert_eq!(of((1, 4), (0, 2)), Some((true, 2)), "a row of a wider matrix, as a column");
+        for strides in [(8, 2), (-4, 1), (4, -1), (0, 1), (1, 0), (0, 0), (3, 1), (1, 2)] {
+            assert_eq!(of((3, 4), strides), None, "{strides:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_in_32_bits_has_no_layout() {
+        let large = i32::MAX as usize + 1;
+        assert_eq!(Layout::of((large, 1), (1, 1)), None);
+        assert_eq!(Layout::of((1, large), (1, 1)), None);
+        assert_eq!(Layout::of((2, 2), (large as isize, 1)), None);
+        assert!(Layout::of((large - 1, 1), (1, 1)).is_some());
+    }
+
+    #[test]
+    #[should_panic(expected = "cblas_dgemm: (1, 2, 3), (1, 4, 2) and (1, 2, 2) do not go together")]
+    fn shapes_are_checked() {
+        let (a, b) = ([0.0; 6], [0.0; 8]);
+        let a = ArrayView3::from_shape((1, 2, 3), &a).expect("6 elements");
+        let b = ArrayView3::from_shape((1, 4, 2), &b).expect("8 elements");
+        let mut c = [0.0; 4];
+        let mut c = ArrayViewMut3::from_shape((1, 2, 2), &mut c).expect("4 elements");
+        f64::products(1.0, a, b, 0.0, &mut c);
     }
 }
