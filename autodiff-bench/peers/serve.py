@@ -699,6 +699,8 @@ def main():
     first = {}
     for line in sys.stdin:
         command, *words = line.split() or [""]
+        if not command:
+            continue
         if command == "quit":
             break
         asked = words[0] if words else ""
