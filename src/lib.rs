@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 /// The backend that [`Value`] computes with: the pure-Rust one, or CBLAS with the cargo feature `blas`.
-#[cfg(not(feature = "blas"))]
+#[cfg(not(feature = "_cblas"))]
 pub type DefaultBackend = autodiff_core::Native;
 /// The backend that [`Value`] computes with: the pure-Rust one, or CBLAS with the cargo feature `blas`.
-#[cfg(feature = "blas")]
+#[cfg(feature = "_cblas")]
 pub type DefaultBackend = autodiff_blas::Blas;
 
 /// A number or an n-dimensional array, and how it was computed; see [`autodiff_core::Value`] for its methods.
