@@ -1,6 +1,6 @@
 //! The suite that every backend passes: every operation of the table, over element types and layouts.
 
-use super::{Tolerance, check_order, compare, gradients, numbers, slope, weighted};
+use super::{Function, Tolerance, Trial, check_order, compare, gradients, numbers, slope, weighted};
 use crate::backend::Backend;
 use crate::native::Native;
 use crate::rules::{Case, cases};
@@ -22,6 +22,14 @@ macro_rules! conformance {
         #[test]
         fn derivatives() {
             $crate::check::conformance::derivatives::<f64, $backend>();
+        }
+        #[test]
+        fn modes_f64() {
+            $crate::check::conformance::modes::<f64, $backend>();
+        }
+        #[test]
+        fn modes_f32() {
+            $crate::check::conformance::modes::<f32, $backend>();
         }
         #[test]
         fn layouts_f64() {
@@ -83,6 +91,20 @@ pub fn derivatives<T: Scalar, B: Backend<T>>() {
         let inputs: Vec<_> = samples(&case).into_iter().map(Value::new).collect();
         if let Err(error) = check_order(&*case.f, &inputs, 1, 2) {
             panic!("{}: {error}", describe(&case));
+        }
+    }
+}
+
+/// Forward against reverse mode, of every case and of the derivative of its gradient, and `backward` against both.
+pub fn modes<T: Scalar, B: Backend<T>>() {
+    for case in cases::<T, B>() {
+        let inputs: Vec<_> = samples(&case).into_iter().map(Value::new).collect();
+        let along_gradient = |x: &[Value<T, B>]| slope(&*case.f, x);
+        for (order, f) in [(1, &*case.f as Function<'_, T, B>), (2, &along_gradient)] {
+            let trial = Trial::new(f, &inputs);
+            if let Err(problem) = trial.check_backward().and_then(|()| trial.check_modes()) {
+                panic!("{}: order {order}, {problem}", describe(&case));
+            }
         }
     }
 }

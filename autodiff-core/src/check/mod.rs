@@ -73,7 +73,11 @@ fn check_order<T: Scalar, B: Backend<T>>(
     order: usize,
     last: usize,
 ) -> Result<(), Error> {
-    check_first(f, inputs)
+    let trial = Trial::new(f, inputs);
+    trial
+        .check_backward()
+        .and_then(|()| trial.check_numeric(f))
+        .and_then(|()| trial.check_modes())
         .map_err(|problem| Error::Gradient(format!("check_grads: order {order}, {problem}")))?;
     if order == last {
         return Ok(());
@@ -105,62 +109,82 @@ fn weighted<T: Scalar, B: Backend<T>>(y: &Value<T, B>) -> Value<T, B> {
     (y * numbers::<T>(y.shape(), 0.5..1.5, 3)).sum()
 }
 
-fn check_first<T: Scalar, B: Backend<T>>(
-    f: Function<'_, T, B>,
-    inputs: &[Value<T, B>],
-) -> Result<(), String> {
-    let Tolerance { numeric, analytic, step } = Tolerance::of::<T>();
-    let leaves: Vec<Value<T, B>> = inputs.iter().map(|x| Value::new(x.data())).collect();
-    let y = f(&leaves);
-    let total = weighted(&y);
-    let gradients = gradients(&total, &leaves);
+/// A function at some inputs: its leaves, its result, the weighted sum of that, and the gradients of the sum.
+struct Trial<T: Scalar, B: Backend<T>> {
+    leaves: Vec<Value<T, B>>,
+    y: Value<T, B>,
+    total: Value<T, B>,
+    gradients: Vec<Value<T, B>>,
+}
 
-    if total.tracked().is_some() {
-        total.backward();
-    }
-    for (i, (leaf, gradient)) in leaves.iter().zip(&gradients).enumerate() {
-        compare(&leaf.grad().data(), &gradient.data(), analytic, |index, a, b| {
-            format!("input {i}, index {index}: backward gives {a}, grad_of {b}")
-        })?;
+impl<T: Scalar, B: Backend<T>> Trial<T, B> {
+    fn new(f: Function<'_, T, B>, inputs: &[Value<T, B>]) -> Self {
+        let leaves: Vec<Value<T, B>> = inputs.iter().map(|x| Value::new(x.data())).collect();
+        let y = f(&leaves);
+        let total = weighted(&y);
+        let gradients = gradients(&total, &leaves);
+        Trial { leaves, y, total, gradients }
     }
 
-    for (i, gradient) in gradients.iter().enumerate() {
-        let gradient = gradient.data();
-        for (index, &a) in gradient.indexed_iter() {
-            let at = |h: f64| {
-                let moved = |(j, x): (usize, &Value<T, B>)| {
-                    let mut data = x.data();
-                    if j == i {
-                        data[&index] += T::of(h);
-                    }
-                    Value::constant(data)
+    /// `backward`, whose gradients are numbers, against `grad_of`, whose gradients can be differentiated again.
+    fn check_backward(&self) -> Result<(), String> {
+        if self.total.tracked().is_some() {
+            self.total.backward();
+        }
+        for (i, (leaf, gradient)) in self.leaves.iter().zip(&self.gradients).enumerate() {
+            compare(&leaf.grad().data(), &gradient.data(), Tolerance::of::<T>().analytic, |index, a, b| {
+                format!("input {i}, index {index}: backward gives {a}, grad_of {b}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The gradients against numeric ones.
+    fn check_numeric(&self, f: Function<'_, T, B>) -> Result<(), String> {
+        let Tolerance { numeric, step, .. } = Tolerance::of::<T>();
+        for (i, gradient) in self.gradients.iter().enumerate() {
+            for (index, &analytic) in gradient.data().indexed_iter() {
+                let at = |h: f64| {
+                    let moved = |(j, x): (usize, &Value<T, B>)| {
+                        let mut data = x.data();
+                        if j == i {
+                            data[&index] += T::of(h);
+                        }
+                        Value::constant(data)
+                    };
+                    let inputs: Vec<_> = self.leaves.iter().enumerate().map(moved).collect();
+                    weighted(&f(&inputs)).item().as_f64()
                 };
-                let inputs: Vec<_> = inputs.iter().enumerate().map(moved).collect();
-                weighted(&f(&inputs)).item().as_f64()
-            };
-            let scale = step * (1.0 + inputs[i].data()[&index].as_f64().abs());
-            let (wide, narrow) = (five_points(at, scale), five_points(at, scale / 2.0));
-            let a = a.as_f64();
-            if !close(a, wide, numeric) && !close(a, narrow, numeric) {
-                return Err(format!(
-                    "input {i}, index {:?}: analytic {a}, numeric {wide} (step {scale:.1e}) and {narrow} (step {:.1e})",
-                    index.slice(),
-                    scale / 2.0
-                ));
+                let analytic = analytic.as_f64();
+                let wide_step = step * (1.0 + self.leaves[i].data()[&index].as_f64().abs());
+                let narrow_step = wide_step / 2.0;
+                let (wide, narrow) = (five_points(at, wide_step), five_points(at, narrow_step));
+                if !close(analytic, wide, numeric) && !close(analytic, narrow, numeric) {
+                    return Err(format!(
+                        "input {i}, index {:?}: analytic {analytic}, numeric {wide} (step {wide_step:.1e}) and \
+                         {narrow} (step {narrow_step:.1e})",
+                        index.slice()
+                    ));
+                }
             }
         }
+        Ok(())
     }
 
-    let tangents: Vec<Value<T, B>> = (inputs.iter().enumerate())
-        .map(|(i, x)| Value::constant(numbers::<T>(x.shape(), -1.0..1.0, 7 * i + 1)))
-        .collect();
-    let pairs: Vec<_> = leaves.iter().zip(&tangents).collect();
-    let tangent = y.try_tangent(&pairs).map_err(|e| e.to_string())?;
-    let forward = weighted(&tangent).item().as_f64();
-    let reverse: f64 = gradients.iter().zip(&tangents).map(|(g, t)| (g * t).sum().item().as_f64()).sum();
-    match close(forward, reverse, analytic * (1.0 + y.len() as f64)) {
-        true => Ok(()),
-        false => Err(format!("one direction: forward mode gives {forward}, reverse mode {reverse}")),
+    /// Forward mode against reverse mode, by the derivative in one direction.
+    fn check_modes(&self) -> Result<(), String> {
+        let tangents: Vec<Value<T, B>> = (self.leaves.iter().enumerate())
+            .map(|(i, x)| Value::constant(numbers::<T>(x.shape(), -1.0..1.0, 7 * i + 1)))
+            .collect();
+        let pairs: Vec<_> = self.leaves.iter().zip(&tangents).collect();
+        let tangent = self.y.try_tangent(&pairs).map_err(|e| e.to_string())?;
+        let forward = weighted(&tangent).item().as_f64();
+        let along = self.gradients.iter().zip(&tangents);
+        let reverse: f64 = along.map(|(g, t)| (g * t).sum().item().as_f64()).sum();
+        match close(forward, reverse, Tolerance::of::<T>().analytic * (1.0 + self.y.len() as f64)) {
+            true => Ok(()),
+            false => Err(format!("one direction: forward mode gives {forward}, reverse mode {reverse}")),
+        }
     }
 }
 
