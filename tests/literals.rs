@@ -63,7 +63,7 @@ fn values_are_made_from_all_kinds_of_arrays() {
         Value::new(&owned),
         Value::new(owned.view()),
         Value::new(owned.to_shared()),
-        Value::new(&owned.to_shared().into_dyn()),
+        Value::new(owned.to_shared().into_dyn()),
         Value::new(owned.t()).t(),
         Value::from_shape_vec([2, -1], (0..6).map(f64::from).collect()),
     ] {
