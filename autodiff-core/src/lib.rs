@@ -1,4 +1,4 @@
-//! The engine of [`autodiff`](https://docs.rs/autodiff): values that record how they were computed, and the sweeps
+//! The engine of `autodiff`: values that record how they were computed, and the sweeps
 //! that differentiate them, over [`ndarray`].
 //!
 //! # Values
