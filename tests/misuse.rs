@@ -234,8 +234,16 @@ fn products_and_joins_too_large_for_memory_are_errors() {
 #[test]
 fn try_forms_return_the_error_and_leave_no_trace() {
     let (a, b) = (of(&[2, 3]), of(&[2]));
-    let pairs = [a.try_pow(&b), a.try_maximum(&b), a.try_minimum(&b)];
-    for (error, op) in pairs.into_iter().zip(["pow", "maximum", "minimum"]) {
+    let pairs = [
+        a.try_add(&b),
+        a.try_sub(&b),
+        a.try_mul(&b),
+        a.try_div(&b),
+        a.try_pow(&b),
+        a.try_maximum(&b),
+        a.try_minimum(&b),
+    ];
+    for (error, op) in pairs.into_iter().zip(["add", "sub", "mul", "div", "pow", "maximum", "minimum"]) {
         assert_eq!(error.unwrap_err(), Error::Broadcast { op, left: vec![2, 3], right: vec![2] });
     }
     assert!(matches!(a.try_matmul(&a), Err(Error::Matmul { inner_left: 3, inner_right: 2, .. })));

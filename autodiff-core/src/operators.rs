@@ -4,7 +4,7 @@ use crate::backend::{Backend, Binary};
 use crate::error::{Error, or_panic};
 use crate::scalar::Scalar;
 use crate::shape::broadcast;
-use crate::value::{IntoValue, Value};
+use crate::value::{IntoValue, Operand, Value};
 use ndarray::{ArrayBase, Data, DataOwned, Dimension};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -36,7 +36,7 @@ macro_rules! operator {
 }
 
 macro_rules! operators {
-    ($($Op:ident $op:ident $OpAssign:ident $op_assign:ident;)*) => { $(
+    ($($Op:ident $op:ident $try_op:ident $OpAssign:ident $op_assign:ident;)*) => { $(
         operator! { $Op $op;
             [] &Value<T, B>, &Value<T, B>; |a, b| a, b;
             [] &Value<T, B>, Value<T, B>; |a, b| a, &b;
@@ -58,6 +58,20 @@ macro_rules! operators {
             [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, Value<T, B>; |a, b| &(&a).into_value(), &b;
         }
 
+        impl<T: Scalar, B: Backend<T>> Value<T, B> {
+            #[doc = concat!("The operator of [`", stringify!($Op), "`], but with an error instead of a panic where the shapes do not broadcast.")]
+            ///
+            /// ```
+            /// use autodiff_core::native::Value;
+            /// let (x, y) = (Value::new(ndarray::array![1.0, 2.0]), Value::new(ndarray::array![1.0, 2.0, 3.0]));
+            #[doc = concat!("assert!(x.", stringify!($try_op), "(&y).is_err());")]
+            #[doc = concat!("assert_eq!(x.", stringify!($try_op), "(2.0).unwrap().shape(), [2]);")]
+            /// ```
+            pub fn $try_op(&self, other: impl Operand<T, B>) -> Result<Self, Error> {
+                self.try_binary(Binary::$op, &other.operand())
+            }
+        }
+
         /// Makes the name on the left stand for the result; the value it stood for is unchanged.
         impl<T: Scalar, B: Backend<T>, R> $OpAssign<R> for Value<T, B>
         where
@@ -72,10 +86,10 @@ macro_rules! operators {
 }
 
 operators! {
-    Add add AddAssign add_assign;
-    Sub sub SubAssign sub_assign;
-    Mul mul MulAssign mul_assign;
-    Div div DivAssign div_assign;
+    Add add try_add AddAssign add_assign;
+    Sub sub try_sub SubAssign sub_assign;
+    Mul mul try_mul MulAssign mul_assign;
+    Div div try_div DivAssign div_assign;
 }
 
 impl<T: Scalar, B: Backend<T>> Neg for &Value<T, B> {
