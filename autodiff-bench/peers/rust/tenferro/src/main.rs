@@ -5,9 +5,11 @@ use peer::{Cell, Float, Norm, Peer, Workload, arr};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use tenferro_ad::{DotGeneralConfig, EagerRuntime, EagerSession, EagerTensor, Result, SliceConfig, Tensor};
+use tenferro_ad::{
+    AdContext, DotGeneralConfig, EagerRuntime, EagerSession, EagerTensor, Result, SliceConfig, Tensor,
+};
 use tenferro_cpu::{CpuEngine, Pool};
-use tenferro_linalg::EagerSessionLinalgExt;
+use tenferro_linalg::{EagerSessionLinalgExt, semantic_ad_rules};
 use tenferro_runtime::TensorScalar;
 
 fn main() {
@@ -19,7 +21,7 @@ fn lacks(workload: &Workload) -> Option<&'static str> {
     match workload {
         Workload::Mlp | Workload::Rosenbrock => Some("no optimisers"),
         Workload::Hvp | Workload::Hessian => Some("second derivatives are of traced programs only"),
-        Workload::Chain(n) if *n > 100_000 => Some("a call takes over 20 s"),
+        Workload::Chain(n) if *n > 1_000 => Some("memory runs out"),
         _ => None,
     }
 }
@@ -38,7 +40,10 @@ impl Machine {
             1 => CpuEngine::serial(),
             n => CpuEngine::new(Pool::builder().threads(n).build().expect("a pool")),
         };
-        let context = EagerRuntime::new()?;
+        let rules =
+            AdContext::builder().with_semantic_extension_rules(semantic_ad_rules().expect("its rules"));
+        let context =
+            EagerRuntime::with_ad_context(&rules.expect("one set of rules").build().expect("a context"))?;
         Ok(Self { context, engine: Rc::new(RefCell::new(engine)) })
     }
 
