@@ -226,6 +226,7 @@ fn products_and_joins_too_large_for_memory_are_errors() {
     let (tall, wide) =
         (of(&[1, 1]).broadcast_to([1_usize << 33, 1]), of(&[1, 1]).broadcast_to([1, 1_usize << 33]));
     panics!(tall.matmul(&wide) => "matmul", "8589934592");
+    panics!(tall.unsqueeze(1).matmul(&wide) => "matmul", "[8589934592, 1, 8589934592]", "memory");
     let long = of(&[1]).broadcast_to([usize::MAX >> 4]);
     panics!(V::concat(&[&long; 9], 0) => "concat");
     panics!(of(&[0]).reshape([isize::MAX, 2, 0]) => "reshape", "[9223372036854775807, 2, 0]", "memory");

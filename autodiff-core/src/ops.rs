@@ -299,20 +299,18 @@ fn matrices<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>) -> Resul
     let ((batch_a, m, k), (batch_b, _, n)) = (split(a), split(b));
     let full =
         |batch: &[usize], rows, columns| batch.iter().copied().chain([rows, columns]).collect::<Shape>();
+    let batch = broadcast("matmul", &batch_a, &batch_b)
+        .map_err(|_| Error::MatmulBatch { left: a.shape().to_vec(), right: b.shape().to_vec() })?;
+    let shape = full(&batch, m, n);
+    checked_size("matmul", &shape)?;
     if batch_b.iter().all(|&length| length == 1) && batch_a.len() >= batch_b.len() && !batch_a.is_empty() {
         // One matrix on the right: the batch on the left is one tall matrix.
-        let rows = batch_a.iter().product::<usize>() * m;
+        let rows = batch.iter().product::<usize>() * m;
         let tall = a.with_shape("matmul", Shape::from_slice(&[rows, k]));
         let flat = b.with_shape("matmul", Shape::from_slice(&[k, n]));
         let product = Value::apply(Matmul { batch: Shape::new() }, &[&tall, &flat]);
-        return Ok(product.with_shape("matmul", full(&batch_a, m, n)));
+        return Ok(product.with_shape("matmul", shape));
     }
-    let batch = broadcast("matmul", &batch_a, &batch_b).map_err(|_| Error::Broadcast {
-        op: "matmul",
-        left: a.shape().to_vec(),
-        right: b.shape().to_vec(),
-    })?;
-    checked_size("matmul", &full(&batch, m, n))?;
     let align = |x: &Value<T, B>, own: &[usize], rows, columns| {
         let padded: Shape =
             std::iter::repeat_n(1, batch.len() - own.len()).chain(own.iter().copied()).collect();
