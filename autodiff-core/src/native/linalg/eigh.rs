@@ -2,6 +2,7 @@
 //! shift (Golub & Van Loan, Matrix Computations, 4th ed., section 8.3), in the direction that suits the grading of
 //! the matrix (A. Greenbaum and J. Dongarra, LAPACK Working Note 17, 1989).
 
+use super::deflation::Deflation;
 use super::rotations::{Rotated, Rotations, givens};
 use super::scale::{normalise, times_power_of_two};
 use super::tridiagonal::tridiagonalise;
@@ -53,46 +54,11 @@ fn diagonalise<T: Scalar, const W: usize>(
     vectors: &mut Rotated<T, W>,
 ) -> Result<(), LinalgError> {
     let mut rotations = Rotations::default();
-    let mut sweeps = SWEEPS * d.len();
-    let mut last = d.len().saturating_sub(1);
-    let mut block = (0, 0);
-    let mut ascending = true;
-    while last > 0 {
-        // The block that ends at `last` and does not fall apart.
-        let mut first = last;
-        while first > 0 {
-            if negligible(d[first - 1], e[first - 1], d[first]) {
-                e[first - 1] = T::zero();
-                break;
-            }
-            first -= 1;
-        }
-        if first == last {
-            last -= 1;
-            continue;
-        }
-        if sweeps == 0 {
-            return Err(LinalgError::NoConvergence);
-        }
-        sweeps -= 1;
-        // From the large end to the small one, where elements converge: the other way, rounding errors of the large
-        // ones drown the small ones. A sweep may turn round only with a new block, or it might go to and fro.
-        if first >= block.1 || last <= block.0 {
-            ascending = d[first].abs() >= d[last].abs();
-        }
-        block = (first, last);
-        let (d, e) = (&mut d[first..=last], &mut e[first..last]);
+    let mut rest = Deflation::new(d.len(), SWEEPS);
+    while let Some(block) = rest.next(d, e, negligible)? {
         rotations.clear();
-        if ascending {
-            step(d, e, &mut rotations);
-        } else {
-            d.reverse();
-            e.reverse();
-            step(d, e, &mut rotations);
-            d.reverse();
-            e.reverse();
-        }
-        vectors.sweep(if ascending { first } else { last }, ascending, &rotations);
+        block.in_order(d, e, |d, e| step(d, e, &mut rotations));
+        vectors.sweep(block.start(), block.downwards, &rotations);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod bidiagonal;
 mod cholesky;
+mod deflation;
 mod eigh;
 mod householder;
 mod lu;

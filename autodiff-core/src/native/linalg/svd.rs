@@ -4,6 +4,7 @@
 //! Stat. Comput. 11, 1990).
 
 use super::bidiagonal::bidiagonalise;
+use super::deflation::Deflation;
 use super::qr::qr;
 use super::rotations::{Rotated, Rotations, givens};
 use super::scale::{normalise, times_power_of_two};
@@ -81,56 +82,25 @@ fn diagonalise<T: Scalar, const W: usize>(
     let tolerance = T::of(10.0) * T::epsilon();
     let negligible = floor(d, e, tolerance);
     let (mut from_left, mut from_right) = (Rotations::default(), Rotations::default());
-    let mut sweeps = SWEEPS * n;
-    let mut last = n.saturating_sub(1);
-    // The block of the sweep before, and whether it went from large elements to small ones, downwards.
-    let mut block = (0, 0);
-    let mut descending = true;
-    while last > 0 {
-        let mut first = last;
-        while first > 0 && e[first - 1].abs() > negligible {
-            first -= 1;
-        }
-        if first > 0 {
-            e[first - 1] = T::zero();
-        }
-        if first == last {
-            last -= 1;
-            continue;
-        }
-        if sweeps == 0 {
-            return Err(LinalgError::NoConvergence);
-        }
-        sweeps -= 1;
-        // A sweep may turn round only with a new block, or it might go to and fro for ever.
-        if first >= block.1 || last <= block.0 {
-            descending = d[first].abs() >= d[last].abs();
-        }
-        block = (first, last);
-        let (d, e) = (&mut d[first..=last], &mut e[first..last]);
+    let mut rest = Deflation::new(n, SWEEPS);
+    while let Some(block) = rest.next(d, e, |_, e, _| e.abs() <= negligible)? {
         from_left.clear();
         from_right.clear();
-        // Read backwards, the transpose is upper bidiagonal too, and its left and right change places.
-        if !descending {
-            d.reverse();
-            e.reverse();
-        }
-        let shift = shift_or_split(d, e, tolerance, n);
-        match shift {
-            Some(shift) if shift == T::zero() => step_unshifted(d, e, &mut from_left, &mut from_right),
-            Some(shift) => step(d, e, shift, &mut from_left, &mut from_right),
-            None => {}
-        }
-        if !descending {
-            d.reverse();
-            e.reverse();
-        }
-        if shift.is_some() {
-            let start = if descending { first } else { last };
+        let turned = block.in_order(d, e, |d, e| {
+            let shift = shift_or_split(d, e, tolerance, n);
+            match shift {
+                Some(shift) if shift == T::zero() => step_unshifted(d, e, &mut from_left, &mut from_right),
+                Some(shift) => step(d, e, shift, &mut from_left, &mut from_right),
+                None => {}
+            }
+            shift.is_some()
+        });
+        if turned {
+            // Read backwards, the transpose is upper bidiagonal too, and its left and right change places.
             let (of_left, of_right) =
-                if descending { (&from_left, &from_right) } else { (&from_right, &from_left) };
-            left.sweep(start, descending, of_left);
-            right.sweep(start, descending, of_right);
+                if block.downwards { (&from_left, &from_right) } else { (&from_right, &from_left) };
+            left.sweep(block.start(), block.downwards, of_left);
+            right.sweep(block.start(), block.downwards, of_right);
         }
     }
     Ok(())
