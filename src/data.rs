@@ -25,6 +25,7 @@
 //! Nothing is random without a seed, and the same seed gives the same order on every machine.
 
 use crate::nn::rng;
+use crate::or_panic;
 use ndarray::{Array, ArrayBase, Axis, Data, Dimension, RemoveAxis};
 use rand::seq::SliceRandom;
 use std::ops::Range;
@@ -60,14 +61,6 @@ pub enum Error {
         /// The number of samples.
         samples: usize,
     },
-}
-
-#[track_caller]
-fn or_panic<V>(result: Result<V, Error>) -> V {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// Something that holds samples, of which some can be selected.

@@ -20,3 +20,12 @@ pub use autodiff_core::{
 pub mod data;
 pub mod nn;
 pub mod optim;
+
+/// The value, or a panic with the error's message at the caller's line: what every method that has a `try_` twin does.
+#[track_caller]
+fn or_panic<V, E: std::fmt::Display>(result: Result<V, E>) -> V {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -26,6 +26,7 @@
 //!   any parameter, and anything inside the optimiser, has changed.
 
 use crate::nn::{Parameters, Path};
+use crate::or_panic;
 use autodiff_core::{Backend, Scalar, Value};
 use ndarray::{ArcArray, IxDyn};
 use std::collections::BTreeMap;
@@ -123,9 +124,7 @@ macro_rules! optimizer {
             /// Where [`try_step`](Self::try_step) returns an error.
             #[track_caller]
             pub fn step<B: Backend<T>, P: Parameters<T, B> + ?Sized>(&mut self, model: &mut P) {
-                if let Err(error) = self.try_step(model) {
-                    panic!("{error}");
-                }
+                or_panic(self.try_step(model));
             }
 
             /// Like [`step`](Self::step), but returns an error instead of panicking: where a gradient is not finite, a

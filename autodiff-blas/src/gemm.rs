@@ -14,13 +14,11 @@ pub(crate) fn gemm<T: Element>(
     b: ArrayView2<'_, T>,
     beta: T,
     c: &mut ArrayViewMut2<'_, T>,
-) where
-    Native: Backend<T>,
-{
+) {
     // Above 2^31 CBLAS has no numbers; with `alpha` 0 it does not look at the operands, where 0 times NaN is NaN.
     let large = [a.nrows(), a.ncols(), b.ncols()].iter().any(|&n| i32::try_from(n).is_err());
     if large || alpha == T::zero() {
-        return <Native as Backend<T>>::gemm(alpha, a, b, beta, c);
+        return Native::gemm(alpha, a, b, beta, c);
     }
     let (a, b) = (expressible(a), expressible(b));
     let row_major = |c: &ArrayViewMut2<'_, T>| Layout::of_view(&c.view()).is_some_and(Layout::is_row_major);

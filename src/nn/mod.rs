@@ -29,7 +29,7 @@ mod parameters;
 pub use parameters::{Parameters, Path};
 pub use rand_chacha::ChaCha8Rng;
 
-use crate::{Scalar, Value};
+use crate::{Scalar, Value, or_panic};
 use ndarray::Array;
 use rand::{Rng, RngExt, SeedableRng};
 use std::fmt;
@@ -80,14 +80,6 @@ pub enum Error {
         /// What it says.
         source: Box<Error>,
     },
-}
-
-#[track_caller]
-fn or_panic<V>(result: Result<V, Error>) -> V {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// A part of a model: a function of one value, with parameters of its own.

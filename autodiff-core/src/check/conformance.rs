@@ -80,6 +80,10 @@ fn samples<T: Scalar, B: Backend<T>>(case: &Case<T, B>) -> Vec<ArrayD<T>> {
     inputs.map(|(i, s)| numbers::<f64>(&s.shape, s.range.clone(), 17 * i + 29).mapv(rounded)).collect()
 }
 
+fn leaves<T: Scalar, B: Backend<T>>(case: &Case<T, B>) -> Vec<Value<T, B>> {
+    samples(case).into_iter().map(Value::new).collect()
+}
+
 fn describe<T: Scalar, B: Backend<T>>(case: &Case<T, B>) -> String {
     let shapes: Vec<_> = case.inputs.iter().map(|s| &s.shape).collect();
     format!("{} of shapes {shapes:?} on {}, {}", case.name, B::NAME, T::NAME)
@@ -88,7 +92,7 @@ fn describe<T: Scalar, B: Backend<T>>(case: &Case<T, B>) -> String {
 /// First and second derivatives of every case against numeric ones, and forward against reverse mode.
 pub fn derivatives<T: Scalar, B: Backend<T>>() {
     for case in cases::<T, B>() {
-        let inputs: Vec<_> = samples(&case).into_iter().map(Value::new).collect();
+        let inputs = leaves(&case);
         if let Err(error) = check_order(&*case.f, &inputs, 1, 2) {
             panic!("{}: {error}", describe(&case));
         }
@@ -98,7 +102,7 @@ pub fn derivatives<T: Scalar, B: Backend<T>>() {
 /// Forward against reverse mode, of every case and of the derivative of its gradient, and `backward` against both.
 pub fn modes<T: Scalar, B: Backend<T>>() {
     for case in cases::<T, B>() {
-        let inputs: Vec<_> = samples(&case).into_iter().map(Value::new).collect();
+        let inputs = leaves(&case);
         let along_gradient = |x: &[Value<T, B>]| slope(&*case.f, x);
         for (order, f) in [(1, &*case.f as Function<'_, T, B>), (2, &along_gradient)] {
             let trial = Trial::new(f, &inputs);
@@ -162,7 +166,7 @@ pub fn layouts<T: Scalar, B: Backend<T>>() {
     let tolerance = Tolerance::of::<T>().analytic;
     for case in cases::<T, B>() {
         let packed = samples(&case);
-        let expected = outcome(&case, &packed.iter().map(Value::new).collect::<Vec<_>>());
+        let expected = outcome(&case, &leaves(&case));
         for layout in ["column-major", "reversed", "strided"] {
             let inputs: Vec<_> = packed.iter().map(|x| Value::new(laid_out(x, layout))).collect();
             check_same(
@@ -222,8 +226,7 @@ pub fn lengths<T: Scalar, B: Backend<T>>() {
 pub fn agreement<T: Scalar, B: Backend<T>>() {
     let tolerance = Tolerance::of::<T>().analytic;
     for (case, oracle) in cases::<T, B>().iter().zip(cases::<f64, Native>()) {
-        let inputs: Vec<_> = samples(case).into_iter().map(Value::new).collect();
-        let same: Vec<_> = samples(&oracle).into_iter().map(Value::new).collect();
-        check_same(&describe(case), &outcome(case, &inputs), &outcome(&oracle, &same), tolerance);
+        let (got, expected) = (outcome(case, &leaves(case)), outcome(&oracle, &leaves(&oracle)));
+        check_same(&describe(case), &got, &expected, tolerance);
     }
 }

@@ -62,6 +62,9 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let mut conditions = Conditions::here();
     for &threads in &arguments.threads {
         for &dtype in &arguments.dtypes {
+            if interrupted.load(Ordering::SeqCst) {
+                break;
+            }
             let mut peers = Vec::new();
             for engine in &engines {
                 bar.set_message(format!("starting {}", engine.name));
@@ -71,11 +74,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
                 }
             }
             conditions.versions.extend(peers.iter().map(|p| (p.name.to_string(), p.hello.version.clone())));
-            if let Some(floors) = peers
-                .iter_mut()
-                .filter(|p| ["native", "blas"].contains(&p.name))
-                .map(Peer::floors)
-                .reduce(faster)
+            if let Some(floors) =
+                peers.iter_mut().filter(|p| report::is_ours(p.name)).map(Peer::floors).reduce(faster)
             {
                 conditions.floors.insert(report::setting(dtype, threads), floors?);
             }
