@@ -1,12 +1,14 @@
 //! The trait through which all arithmetic on arrays goes.
 
-use crate::native;
+use crate::native::{self, simd::Lanes};
+use crate::rules::elementwise::Select;
 use crate::scalar::Scalar;
 use ndarray::{Array1, Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 use std::fmt::Debug;
 
 pub use crate::error::LinalgError;
 pub use crate::native::linalg::Lu;
+pub use crate::program::{AxisSet, Program, Step};
 pub use crate::rules::elementwise::{Binary, Unary};
 
 /// An elementwise operation: one row of the table of rules.
@@ -19,6 +21,19 @@ pub enum Elementwise<T> {
     Binary(Binary),
     /// `y = a` where the mask, the first operand, is not 0, else `b`.
     Select,
+}
+
+impl<T: Scalar> Elementwise<T> {
+    /// Computes a block.
+    pub(crate) fn apply(self, operands: &[Lanes<'_, T>], y: &mut [T]) {
+        match (self, operands) {
+            (Elementwise::Unary(op), &[Lanes::Each(x)]) => op.apply(x, y),
+            (Elementwise::Unary(op), &[Lanes::Same(x)]) => y.fill(op.call(x)),
+            (Elementwise::Binary(op), &[a, b]) => op.apply(a, b, y),
+            (Elementwise::Select, &[mask, a, b]) => Select::apply(mask, a, b, y),
+            _ => panic!("elementwise: {self:?} of {} operands", operands.len()),
+        }
+    }
 }
 
 /// A reduction along axes.
@@ -68,6 +83,11 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     /// Applies `op` to operands that broadcast together, giving an array of their common shape.
     fn elementwise(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
         T::elementwise(op, operands)
+    }
+
+    /// Computes the outputs of `program` of these operands: elementwise operations and reductions in one go.
+    fn evaluate(program: &Program<T>, operands: &[ArrayViewD<'_, T>]) -> Vec<ArrayD<T>> {
+        T::evaluate(program, operands)
     }
 
     /// Reduces `x` along `axes` (each at most once), which keep length 1 in the result.

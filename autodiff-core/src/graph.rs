@@ -245,14 +245,21 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
 }
 
 /// Adds the gradients of `root` to those of the leaves, and of the intermediates that keep theirs.
-pub(crate) fn backward<T: Scalar, B: Backend<T>>(root: &Arc<Node<T, B>>, seed: Value<T, B>) {
+///
+/// `data` is the root's own: it is computed together with them.
+pub(crate) fn backward<T: Scalar, B: Backend<T>>(
+    root: &Arc<Node<T, B>>,
+    data: &Tensor<T>,
+    seed: Value<T, B>,
+) {
     let mut found = Vec::new();
     reverse(root, seed, 0, false, |node, cotangent| {
         if node.keeps_grad() {
             found.push((node, cotangent.into_tensor()));
         }
     });
-    // Only now that the whole sweep has succeeded is anything changed.
+    Tensor::evaluate(found.iter().map(|(_, part)| part).chain([data]));
+    // Only now that all has succeeded is anything changed.
     for (node, part) in found {
         let mut meta = node.meta();
         meta.grad = Some(match meta.grad.take() {

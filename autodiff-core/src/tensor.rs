@@ -1,6 +1,8 @@
 //! The data behind a `Value`: immutable, cheap to clone, a plain number where there are no axes.
 
-use crate::backend::{Backend, Elementwise, Reduction};
+use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
+use crate::lazy::{self, Lazy};
+use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};
 use ndarray::{ArcArray, ArrayD, ArrayViewD, Axis, Dimension, IxDyn, SliceInfoElem};
@@ -12,6 +14,8 @@ pub(crate) enum Tensor<T> {
     /// No axes: no array either.
     Scalar(T),
     Array(Arc<Spread<T>>),
+    /// Computed when it is looked at.
+    Lazy(Lazy<T>),
 }
 
 /// `base`, repeated along its axes of length 1 to make `shape`.
@@ -50,7 +54,37 @@ impl<T: Scalar> Tensor<T> {
         match self {
             Tensor::Scalar(_) => &[],
             Tensor::Array(a) => a.shape.slice(),
+            Tensor::Lazy(lazy) => lazy.shape(),
         }
+    }
+
+    /// The expression, if it has not been computed.
+    pub fn pending(&self) -> Option<&Lazy<T>> {
+        match self {
+            Tensor::Lazy(lazy) if !lazy.is_done() => Some(lazy),
+            _ => None,
+        }
+    }
+
+    /// The elements, computed now if they were not.
+    fn ready(&self) -> &Tensor<T> {
+        match self {
+            Tensor::Lazy(lazy) => lazy.ready(),
+            _ => self,
+        }
+    }
+
+    /// The array, where there is one.
+    fn array(&self) -> Option<&Arc<Spread<T>>> {
+        match self.ready() {
+            Tensor::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    /// Computes those of several tensors that have not been, together.
+    pub fn evaluate<'a>(tensors: impl IntoIterator<Item = &'a Tensor<T>>) {
+        lazy::evaluate(tensors.into_iter().filter_map(|x| Some(x.pending()?.expr().clone())));
     }
 
     pub fn len(&self) -> usize {
@@ -61,14 +95,41 @@ impl<T: Scalar> Tensor<T> {
         match self {
             Tensor::Scalar(x) => ndarray::aview0(x).into_dyn(),
             Tensor::Array(a) => a.base.broadcast(a.shape.clone()).expect("base broadcasts to shape"),
+            Tensor::Lazy(lazy) => lazy.ready().view(),
         }
     }
 
     /// The elements that are there, without their repetitions.
-    fn base(&self) -> ArrayViewD<'_, T> {
+    pub fn base(&self) -> ArrayViewD<'_, T> {
         match self {
             Tensor::Scalar(x) => ndarray::aview0(x).into_dyn(),
             Tensor::Array(a) => a.base.view(),
+            Tensor::Lazy(lazy) => lazy.ready().base(),
+        }
+    }
+
+    /// Whether the elements of both are the same memory, read the same way.
+    pub fn is_same_memory(&self, other: &Tensor<T>) -> bool {
+        match (self.array(), other.array()) {
+            (Some(a), Some(b)) => {
+                Arc::ptr_eq(a, b)
+                    || (a.base.as_ptr() == b.base.as_ptr()
+                        && a.base.shape() == b.base.shape()
+                        && a.base.strides() == b.base.strides())
+            }
+            _ => false,
+        }
+    }
+
+    /// The same without its repetitions: axes along which elements are repeated have length 1.
+    fn compact(&self) -> Self {
+        match self {
+            Tensor::Lazy(lazy) if lazy.is_done() => lazy.ready().compact(),
+            Tensor::Lazy(lazy) => Tensor::Lazy(lazy.compact()),
+            Tensor::Array(a) if a.base.shape() != a.shape.slice() => {
+                Self::spread(a.base.clone(), a.base.raw_dim())
+            }
+            _ => self.clone(),
         }
     }
 
@@ -77,11 +138,12 @@ impl<T: Scalar> Tensor<T> {
         match self {
             Tensor::Scalar(x) => ArcArray::from_elem(IxDyn(&[]), *x),
             Tensor::Array(a) => a.base.clone(),
+            Tensor::Lazy(lazy) => lazy.ready().shared(),
         }
     }
 
     fn is_spread(&self) -> bool {
-        matches!(self, Tensor::Array(a) if a.base.shape() != a.shape.slice())
+        self.array().is_some_and(|a| a.base.shape() != a.shape.slice())
     }
 
     /// An `ndarray` array: it shares memory, unless elements are repeated.
@@ -94,66 +156,122 @@ impl<T: Scalar> Tensor<T> {
 
     /// The element, where there is exactly one.
     pub fn item(&self) -> Option<T> {
-        match (self, self.len()) {
-            (Tensor::Scalar(x), _) => Some(*x),
-            (Tensor::Array(a), 1) => a.base.first().copied(),
-            _ => None,
-        }
+        (self.len() == 1).then(|| *self.base().first().expect("one element"))
     }
 
     pub fn elementwise<B: Backend<T>>(op: Elementwise<T>, operands: &[&Tensor<T>]) -> Self {
         let wide = operands.iter().fold(Shape::new(), |wide, x| {
             broadcast("elementwise", &wide, x.shape()).expect("shapes are checked by the caller")
         });
-        let bases: SmallVec<[ArrayViewD<'_, T>; 3]> = operands.iter().map(|x| x.base()).collect();
-        let result = B::elementwise(op, &bases).into_shared();
-        match result.shape() == wide.as_slice() {
-            true => Self::new(result),
-            false => Self::spread(with_ndim(result, wide.len()), IxDyn(&wide)),
+        let pending = operands.iter().any(|x| x.pending().is_some());
+        if !pending && lazy::is_immediate(wide.iter().product()) || wide.len() > MAX_AXES {
+            let bases: SmallVec<[ArrayViewD<'_, T>; 3]> = operands.iter().map(|x| x.base()).collect();
+            return Self::repeated(B::elementwise(op, &bases), &wide);
+        }
+        if wide.contains(&0) {
+            return Self::new(ArrayD::zeros(IxDyn(&wide)).into_shared());
+        }
+        let compact: SmallVec<[Tensor<T>; 2]> = operands.iter().map(|x| x.compact()).collect();
+        let shape = compact.iter().fold(Shape::new(), |shape, x| {
+            broadcast("elementwise", &shape, x.shape()).expect("shapes are checked by the caller")
+        });
+        Tensor::Lazy(Lazy::map::<B>(op, shape, compact)).broadcast_to(&wide)
+    }
+
+    /// `array`, repeated to make `shape`.
+    fn repeated(array: ArrayD<T>, shape: &[usize]) -> Self {
+        let array = array.into_shared();
+        match array.shape() == shape {
+            true => Self::new(array),
+            false => Self::spread(with_ndim(array, shape.len()), IxDyn(shape)),
         }
     }
 
-    pub fn unary<B: Backend<T>>(op: crate::backend::Unary<T>, x: &Tensor<T>) -> Self {
-        match x {
-            Tensor::Scalar(x) => Tensor::Scalar(op.call(*x)),
-            _ => Self::elementwise::<B>(Elementwise::Unary(op), &[x]),
+    pub fn unary<B: Backend<T>>(op: Unary<T>, x: &Tensor<T>) -> Self {
+        match x.ready_scalar() {
+            Some(x) => Tensor::Scalar(op.call(x)),
+            None => Self::elementwise::<B>(Elementwise::Unary(op), &[x]),
         }
     }
 
-    pub fn binary<B: Backend<T>>(op: crate::backend::Binary, a: &Tensor<T>, b: &Tensor<T>) -> Self {
-        match (a, b) {
-            (Tensor::Scalar(a), Tensor::Scalar(b)) => Tensor::Scalar(op.call(*a, *b)),
+    pub fn binary<B: Backend<T>>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Self {
+        match (a.ready_scalar(), b.ready_scalar()) {
+            (Some(a), Some(b)) => Tensor::Scalar(op.call(a, b)),
+            // What a cotangent of ones is multiplied with is the product.
+            _ if matches!(op, Binary::mul | Binary::chain) && a.is_ones() && b.is_as_wide_as(a) => b.clone(),
             _ => Self::elementwise::<B>(Elementwise::Binary(op), &[a, b]),
         }
+    }
+
+    fn ready_scalar(&self) -> Option<T> {
+        match self {
+            Tensor::Scalar(x) => Some(*x),
+            Tensor::Lazy(lazy) if lazy.is_done() && lazy.shape().is_empty() => self.item(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is 1, everywhere, and known to be without looking at more than one element.
+    fn is_ones(&self) -> bool {
+        match self {
+            Tensor::Scalar(x) => *x == T::one(),
+            Tensor::Array(a) => a.base.len() == 1 && a.base.first() == Some(&T::one()),
+            Tensor::Lazy(_) => false,
+        }
+    }
+
+    fn is_as_wide_as(&self, other: &Tensor<T>) -> bool {
+        broadcast("elementwise", self.shape(), other.shape())
+            .is_ok_and(|wide| wide.as_slice() == self.shape())
     }
 
     /// Adds `other`, of the same shape, in place where this is the only holder of its memory.
     pub fn accumulate<B: Backend<T>>(mut self, other: &Tensor<T>) -> Self {
         if let Tensor::Array(a) = &mut self
+            && other.pending().is_none()
             && let Some(a) = Arc::get_mut(a)
             && a.base.shape() == a.shape.slice()
         {
             a.base += &other.view();
             return self;
         }
-        Self::binary::<B>(crate::backend::Binary::add, &self, other)
+        Self::binary::<B>(Binary::add, &self, other)
     }
 
     /// Reduces along `axes`, which keep length 1.
     pub fn reduce<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
-        let Tensor::Array(a) = self else {
+        let along_one = axes.iter().all(|&axis| self.shape()[axis] == 1);
+        let small = self.pending().is_none() && lazy::is_immediate(self.len());
+        if along_one || small || self.len() == 0 || self.shape().len() > MAX_AXES {
             return Self::new(B::reduce(op, self.view(), axes).into_shared());
-        };
-        let repeated = |axis: usize| a.base.shape()[axis] != a.shape[axis];
-        let whole = (0..self.shape().len()).all(|axis| !repeated(axis) || axes.contains(&axis));
-        if op == Reduction::Sum && whole && self.is_spread() && self.len() != 0 {
-            // n equal terms are n times one of them.
-            let times: usize =
-                axes.iter().filter(|&&axis| repeated(axis)).map(|&axis| a.shape[axis]).product();
-            let sum = B::reduce(op, a.base.view(), axes);
-            return Self::new(sum.mapv_into(|s| s * T::of(times as f64)).into_shared());
         }
-        Self::new(B::reduce(op, self.view(), axes).into_shared())
+        let compact = self.compact();
+        let repeated = |axis: &usize| compact.shape()[*axis] != self.shape()[*axis];
+        let times: usize =
+            axes.iter().filter(|axis| repeated(axis)).map(|&axis| self.shape()[axis]).product();
+        let long: SmallVec<[usize; 4]> =
+            axes.iter().copied().filter(|axis| compact.shape()[*axis] != 1).collect();
+        // Along other axes than the last, the terms of this one would have to be kept until the largest is known.
+        let last = (0..self.shape().len()).rev().filter(|&axis| self.shape()[axis] != 1);
+        let row: usize = long.iter().map(|&axis| compact.shape()[axis]).product();
+        let in_rows = last.take(long.len()).all(|axis| long.contains(&axis)) && lazy::is_row(row);
+        if op == Reduction::LogSumExp && (times != 1 || !in_rows) {
+            return Self::new(B::reduce(op, self.view(), axes).into_shared());
+        }
+        let mut shape = Shape::from_slice(self.shape());
+        axes.iter().for_each(|&axis| shape[axis] = 1);
+        let once = match long.is_empty() {
+            true => compact,
+            false => Tensor::Lazy(Lazy::fold::<B>(op, &long, compact)),
+        };
+        let whole = match op {
+            // n equal terms are n times one of them.
+            Reduction::Sum if times != 1 => {
+                Self::binary::<B>(Binary::mul, &once, &Tensor::Scalar(T::of(times as f64)))
+            }
+            _ => once,
+        };
+        whole.broadcast_to(&shape)
     }
 
     pub fn matmul<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
@@ -165,6 +283,8 @@ impl<T: Scalar> Tensor<T> {
             _ if self.shape() == shape => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
             Tensor::Array(a) => Self::spread(with_ndim(a.base.clone(), shape.len()), IxDyn(shape)),
+            Tensor::Lazy(lazy) if lazy.is_done() => lazy.ready().broadcast_to(shape),
+            Tensor::Lazy(lazy) => Tensor::Lazy(lazy.broadcast_to(shape)),
         }
     }
 
@@ -172,6 +292,10 @@ impl<T: Scalar> Tensor<T> {
         match self {
             _ if self.shape() == shape => self.clone(),
             Tensor::Array(a) if a.base.len() == 1 => Self::full(*a.base.first().expect("one element"), shape),
+            Tensor::Lazy(lazy) => match lazy.reshape(shape).filter(|_| !lazy.is_done()) {
+                Some(placed) => Tensor::Lazy(placed),
+                None => lazy.ready().reshape(shape),
+            },
             _ => {
                 let whole = self.to_array();
                 let array = match whole.is_standard_layout() {
@@ -184,9 +308,9 @@ impl<T: Scalar> Tensor<T> {
     }
 
     pub fn permute(&self, axes: &[usize]) -> Self {
-        match self {
-            Tensor::Scalar(_) => self.clone(),
-            Tensor::Array(a) => {
+        match self.array() {
+            None => self.clone(),
+            Some(a) => {
                 let shape: Shape = axes.iter().map(|&i| a.shape[i]).collect();
                 Self::spread(a.base.clone().permuted_axes(IxDyn(axes)), IxDyn(&shape))
             }
@@ -194,7 +318,7 @@ impl<T: Scalar> Tensor<T> {
     }
 
     pub fn slice(&self, info: &[SliceInfoElem]) -> Self {
-        let Tensor::Array(a) = self else {
+        let Some(a) = self.array() else {
             return Self::new(self.shared().slice_move(info));
         };
         let shape = self.view().slice(info).raw_dim();

@@ -374,7 +374,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         if seed.shape() != self.shape() {
             return Err(Error::Shape { op, got: seed.shape().to_vec(), expected: self.shape().to_vec() });
         }
-        graph::backward(node, seed.detach());
+        graph::backward(node, &self.data, seed.detach());
         Ok(())
     }
 

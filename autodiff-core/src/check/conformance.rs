@@ -2,6 +2,7 @@
 
 use super::{Function, Tolerance, Trial, check_order, compare, gradients, numbers, slope, weighted};
 use crate::backend::Backend;
+use crate::lazy::{self, Fusing};
 use crate::native::Native;
 use crate::rules::{Case, cases};
 use crate::scalar::Scalar;
@@ -21,39 +22,41 @@ macro_rules! conformance {
     ($backend:ty) => {
         #[test]
         fn derivatives() {
-            $crate::check::conformance::derivatives::<f64, $backend>();
+            $crate::check::conformance::fused_and_not(
+                $crate::check::conformance::derivatives::<f64, $backend>,
+            );
         }
         #[test]
         fn modes_f64() {
-            $crate::check::conformance::modes::<f64, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::modes::<f64, $backend>);
         }
         #[test]
         fn modes_f32() {
-            $crate::check::conformance::modes::<f32, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::modes::<f32, $backend>);
         }
         #[test]
         fn layouts_f64() {
-            $crate::check::conformance::layouts::<f64, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::layouts::<f64, $backend>);
         }
         #[test]
         fn layouts_f32() {
-            $crate::check::conformance::layouts::<f32, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::layouts::<f32, $backend>);
         }
         #[test]
         fn lengths_f64() {
-            $crate::check::conformance::lengths::<f64, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::lengths::<f64, $backend>);
         }
         #[test]
         fn lengths_f32() {
-            $crate::check::conformance::lengths::<f32, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::lengths::<f32, $backend>);
         }
         #[test]
         fn agreement_f64() {
-            $crate::check::conformance::agreement::<f64, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::agreement::<f64, $backend>);
         }
         #[test]
         fn agreement_f32() {
-            $crate::check::conformance::agreement::<f32, $backend>();
+            $crate::check::conformance::fused_and_not($crate::check::conformance::agreement::<f32, $backend>);
         }
         #[test]
         fn linalg_f64() {
@@ -87,6 +90,12 @@ fn leaves<T: Scalar, B: Backend<T>>(case: &Case<T, B>) -> Vec<Value<T, B>> {
 fn describe<T: Scalar, B: Backend<T>>(case: &Case<T, B>) -> String {
     let shapes: Vec<_> = case.inputs.iter().map(|s| &s.shape).collect();
     format!("{} of shapes {shapes:?} on {}, {}", case.name, B::NAME, T::NAME)
+}
+
+/// Runs a check with all operations joined to expressions, however small, and with each computed on its own.
+pub fn fused_and_not(check: fn()) {
+    lazy::with_fusing(Fusing::Always, check);
+    lazy::with_fusing(Fusing::Never, check);
 }
 
 /// First and second derivatives of every case against numeric ones, and forward against reverse mode.

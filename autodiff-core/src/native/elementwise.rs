@@ -5,7 +5,6 @@
 
 use super::simd::Lanes;
 use crate::backend::Elementwise;
-use crate::rules::elementwise::Select;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};
 use ndarray::iter::{Iter, LanesIter};
@@ -40,17 +39,8 @@ fn packed<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> Arra
         // Zeros in the first-level cache, where they are overwritten: memory sees the results alone.
         result.resize(block.end, T::zero());
         let y = &mut result[start..];
-        match (op, sources.as_mut_slice()) {
-            (Elementwise::Unary(op), [x]) => match x.block(block) {
-                Lanes::Each(x) => op.apply(x, y),
-                Lanes::Same(x) => y.fill(op.call(x)),
-            },
-            (Elementwise::Binary(op), [a, b]) => op.apply(a.block(block.clone()), b.block(block), y),
-            (Elementwise::Select, [mask, a, b]) => {
-                Select::apply(mask.block(block.clone()), a.block(block.clone()), b.block(block), y);
-            }
-            _ => panic!("elementwise: {op:?} of {} operands", operands.len()),
-        }
+        let lanes: SmallVec<[Lanes<'_, T>; 3]> = sources.iter_mut().map(|x| x.block(block.clone())).collect();
+        op.apply(&lanes, y);
     }
     ArrayD::from_shape_vec(operands[0].raw_dim(), result).expect("one result for each place")
 }

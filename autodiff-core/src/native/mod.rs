@@ -1,12 +1,14 @@
 //! The pure-Rust backend: kernels compiled here once for `f32` and once for `f64`.
 
 mod elementwise;
+mod fused;
 pub(crate) mod linalg;
 mod matmul;
 mod reduce;
 pub(crate) mod simd;
 
 use crate::backend::{Backend, Elementwise, Reduction};
+use crate::program::Program;
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 
@@ -31,6 +33,7 @@ pub type Value<T = f64> = crate::Value<T, Native>;
 pub trait Kernels: linalg::Factorisations {
     fn elementwise(op: Elementwise<Self>, operands: &[ArrayViewD<'_, Self>]) -> ArrayD<Self>;
     fn reduce(op: Reduction, x: ArrayViewD<'_, Self>, axes: &[usize]) -> ArrayD<Self>;
+    fn evaluate(program: &Program<Self>, operands: &[ArrayViewD<'_, Self>]) -> Vec<ArrayD<Self>>;
     fn gemm(
         alpha: Self,
         a: ArrayView2<'_, Self>,
@@ -48,6 +51,9 @@ macro_rules! kernels {
             }
             fn reduce(op: Reduction, x: ArrayViewD<'_, $t>, axes: &[usize]) -> ArrayD<$t> {
                 reduce::reduce(op, x, axes)
+            }
+            fn evaluate(program: &Program<$t>, operands: &[ArrayViewD<'_, $t>]) -> Vec<ArrayD<$t>> {
+                fused::evaluate(program, operands)
             }
             fn gemm(
                 alpha: $t,

@@ -1,6 +1,7 @@
 //! Reductions along axes. Sums are pairwise, with a tree that depends on the shape alone.
 
-use crate::backend::Reduction;
+use super::simd::Lanes;
+use crate::backend::{Binary, Reduction, Unary};
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, Dimension, IxDyn, RemoveAxis};
 
@@ -8,9 +9,23 @@ pub(super) fn reduce<T: Scalar>(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usi
     match op {
         Reduction::Sum => sum(x, axes),
         Reduction::Mean => mean(x, axes),
-        Reduction::Max => extremum(x, axes, |a, b| a > b),
-        Reduction::Min => extremum(x, axes, |a, b| a < b),
-        Reduction::LogSumExp => lanes(x, axes, |lane| log_sum_exp(&lane)),
+        Reduction::Max | Reduction::Min | Reduction::LogSumExp => {
+            lanes(x, axes, |lane| match lane.to_slice() {
+                Some(packed) => fold_slice(op, packed),
+                None => fold_slice(op, &lane.to_vec()),
+            })
+        }
+    }
+}
+
+/// The reduction of elements that are packed.
+pub(super) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
+    match op {
+        Reduction::Sum => sum_slice(x),
+        Reduction::Mean => mean_slice(x),
+        Reduction::Max => extremum(x, Binary::maximum),
+        Reduction::Min => extremum(x, Binary::minimum),
+        Reduction::LogSumExp => log_sum_exp(x),
     }
 }
 
@@ -117,30 +132,51 @@ fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     means
 }
 
-fn extremum<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize], better: fn(T, T) -> bool) -> ArrayD<T> {
-    lanes(x, axes, |lane| {
-        let pick = |best: T, &x: &T| if best.is_nan() || !(better(x, best) || x.is_nan()) { best } else { x };
-        lane.iter().skip(1).fold(lane[0], pick)
-    })
+fn mean_slice<T: Scalar>(x: &[T]) -> T {
+    let mean = sum_slice(x) / T::of(x.len() as f64);
+    if mean.is_finite() {
+        return mean;
+    }
+    mean_of_all(x)
+}
+
+#[cold]
+fn mean_of_all<T: Scalar>(x: &[T]) -> T {
+    mean(ndarray::aview1(x).into_dyn(), &[0])[0]
+}
+
+/// The largest or the smallest element, by an operation that gives NaN if either operand is.
+fn extremum<T: Scalar>(x: &[T], pick: Binary) -> T {
+    let (chunks, rest) = x.as_chunks::<8>();
+    let best = match chunks.split_first() {
+        None => rest[0],
+        Some((first, others)) => {
+            let mut best = *first;
+            for chunk in others {
+                best = std::array::from_fn(|i| pick.call(best[i], chunk[i]));
+            }
+            best[1..].iter().fold(best[0], |best, &x| pick.call(best, x))
+        }
+    };
+    rest.iter().fold(best, |best, &x| pick.call(best, x))
 }
 
 /// `m + ln(1 + sum of exp(x - m) over all but one x = m)`: exact where one term dominates.
-fn log_sum_exp<T: Scalar>(lane: &ArrayView1<'_, T>) -> T {
-    let mut top = 0;
-    for (i, &x) in lane.iter().enumerate() {
-        if x.is_nan() {
-            return x;
-        }
-        if x > lane[top] {
-            top = i;
-        }
+fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
+    if x.is_empty() {
+        return T::neg_infinity();
     }
-    let Some(&max) = lane.get(top) else { return T::neg_infinity() };
-    if max.is_infinite() {
+    let max = extremum(x, Binary::maximum);
+    if !max.is_finite() {
         return max;
     }
-    let mut terms: Vec<T> = lane.iter().map(|&x| (x - max).exp()).collect();
-    terms[top] = T::zero();
+    let mut terms = vec![T::zero(); x.len()];
+    let mut exponents = vec![T::zero(); x.len()];
+    Binary::sub.apply(Lanes::Each(x), Lanes::Same(max), &mut exponents);
+    Unary::exp.apply(&exponents, &mut terms);
+    if let Some(top) = x.iter().position(|&x| x == max) {
+        terms[top] = T::zero();
+    }
     max + sum_slice(&terms).ln_1p()
 }
 

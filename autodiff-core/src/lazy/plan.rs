@@ -1,0 +1,386 @@
+//! From expressions that are demanded together to the programs that compute them.
+
+use super::{Expr, Lazy, Op, is_worth_keeping};
+use crate::backend::Reduction;
+use crate::program::{AxisSet, Program, Step};
+use crate::scalar::Scalar;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use ndarray::{ArrayD, ArrayViewD, Axis};
+use smallvec::SmallVec;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Steps of a program after which no more results join it.
+const LARGEST: usize = 128;
+
+/// Elements in a row whose reduction is used in the same pass: the row and what is computed of it stay in the second-level
+/// cache.
+pub(super) const LONGEST_ROW: usize = 8192;
+
+/// Computes what has not been computed yet of `roots`, in as few passes as their shapes allow.
+pub(crate) fn evaluate<T: Scalar>(roots: impl IntoIterator<Item = Arc<Expr<T>>>) {
+    let mut pending: Vec<Arc<Expr<T>>> = Vec::new();
+    for root in roots {
+        if !root.is_done() && !pending.iter().any(|other| Arc::ptr_eq(other, &root)) {
+            pending.push(root);
+        }
+    }
+    // The largest index space first: what is smaller may be computed on the way.
+    pending.sort_by_key(|root| Reverse(root.space().iter().product::<usize>()));
+    while !pending.is_empty() {
+        let first = pending.remove(0);
+        let mut plan = Plan::new(&first);
+        for root in &pending {
+            plan.join(root);
+        }
+        plan.run();
+        pending.retain(|root| !root.is_done());
+    }
+}
+
+impl<T: Scalar> Expr<T> {
+    /// The shape over which it is computed: for a reduction that of its operand.
+    fn space(&self) -> Shape {
+        match (&self.op, self.operands().first()) {
+            (Op::Fold(..), Some(x)) => Shape::from_slice(x.shape()),
+            _ => self.shape.clone(),
+        }
+    }
+}
+
+/// For each axis of an expression or a tensor, that of the program at its place.
+type Places = SmallVec<[Option<usize>; 4]>;
+
+struct Plan<T> {
+    shape: Shape,
+    /// The axes of the reductions that other steps read, once there is one: the last ones.
+    rows: AxisSet,
+    steps: Vec<Step<T>>,
+    varies: Vec<AxisSet>,
+    /// What is there already: its axes' places, and its step.
+    operands: Vec<(Tensor<T>, Places, usize)>,
+    /// Steps of expressions, and the places of the axes of these.
+    known: HashMap<*const Expr<T>, (usize, Places)>,
+    outputs: Vec<(usize, Arc<Expr<T>>)>,
+    evaluate: super::Evaluate<T>,
+}
+
+fn set(axes: impl IntoIterator<Item = usize>) -> AxisSet {
+    axes.into_iter().fold(0, |set, axis| set | (1 << axis))
+}
+
+impl<T: Scalar> Plan<T> {
+    fn new(first: &Arc<Expr<T>>) -> Self {
+        let mut plan = Plan {
+            shape: first.space(),
+            rows: 0,
+            steps: Vec::new(),
+            varies: Vec::new(),
+            operands: Vec::new(),
+            known: HashMap::new(),
+            outputs: Vec::new(),
+            evaluate: first.evaluate,
+        };
+        let places = (0..plan.shape.len()).map(Some).collect();
+        plan.root(first, &places);
+        plan
+    }
+
+    /// Adds a result to compute if it shares work, or what it reads, with those there are.
+    fn join(&mut self, root: &Arc<Expr<T>>) {
+        if root.is_done() || self.steps.len() > LARGEST {
+            return;
+        }
+        let space = root.space();
+        let whole = self.shape.len();
+        // The axes of its index space are the last, or the first, of the program's.
+        let last = whole.checked_sub(space.len());
+        let candidates = [last, last.filter(|&n| n > 0).map(|_| 0)];
+        for start in candidates.into_iter().flatten() {
+            let places: Places = (start..start + space.len()).map(Some).collect();
+            let fits = space.iter().zip(&self.shape[start..]).all(|(&n, &m)| n == m || n == 1);
+            if fits && self.shares(root, &places) == Some(true) && self.has_place_for(root, &places) {
+                self.root(root, &places);
+                return;
+            }
+        }
+    }
+
+    /// Whether an output may be what `root` is.
+    fn has_place_for(&self, root: &Expr<T>, places: &Places) -> bool {
+        let long = |shape: &[usize]| set(long_places(shape, places));
+        match &root.op {
+            Op::Fold(op, axes) => {
+                let folded = set(axes.iter().filter_map(|&axis| places[axis]));
+                let along_rows = self.rows == 0 || folded & self.rows == 0 || self.rows & !folded == 0;
+                let whole = *op != Reduction::LogSumExp || self.can_read(folded);
+                self.is_output_space(long(&root.space())) && along_rows && whole
+            }
+            Op::Map(_) => self.is_output_space(long(&root.shape)),
+        }
+    }
+
+    fn all(&self) -> AxisSet {
+        set((0..self.shape.len()).filter(|&axis| self.shape[axis] != 1))
+    }
+
+    fn is_output_space(&self, varies: AxisSet) -> bool {
+        varies == self.all() || (self.rows != 0 && varies == self.all() & !self.rows)
+    }
+
+    /// Whether an expression reads something that the program reads, or computes; `None` where it reads it along other
+    /// axes.
+    fn shares(&self, expr: &Arc<Expr<T>>, places: &Places) -> Option<bool> {
+        if let Some((_, known)) = self.known.get(&Arc::as_ptr(expr)) {
+            return (known == places).then_some(true);
+        }
+        let mut shares = false;
+        for x in expr.operands() {
+            let at = operand_places(&x, places);
+            shares |= match x.pending() {
+                Some(lazy) => self.shares(lazy.expr(), &placed(lazy, &at))?,
+                None => self.known_leaf(&x, &at).is_some(),
+            };
+        }
+        Some(shares)
+    }
+
+    fn root(&mut self, expr: &Arc<Expr<T>>, places: &Places) {
+        let step = match &expr.op {
+            Op::Fold(op, axes) => match self.known.get(&Arc::as_ptr(expr)) {
+                Some((step, _)) => *step,
+                None => {
+                    let operands = expr.operands();
+                    let Some(x) = operands.first() else { return };
+                    let arg = self.tensor(x, places);
+                    let axes = set(axes.iter().filter_map(|&axis| places[axis])) & self.varies[arg];
+                    if *op == Reduction::LogSumExp {
+                        debug_assert!(self.can_read(axes), "it goes along rows");
+                        self.rows = axes;
+                    }
+                    self.push(expr, places, Step::Fold { op: *op, arg, axes })
+                }
+            },
+            Op::Map(_) => self.expr(expr, places),
+        };
+        self.output(step, expr);
+    }
+
+    fn output(&mut self, step: usize, expr: &Arc<Expr<T>>) {
+        if !expr.is_done() && !self.outputs.iter().any(|(known, _)| *known == step) {
+            self.outputs.push((step, expr.clone()));
+        }
+    }
+
+    fn push(&mut self, expr: &Arc<Expr<T>>, places: &Places, step: Step<T>) -> usize {
+        let at = self.step(step);
+        self.known.insert(Arc::as_ptr(expr), (at, places.clone()));
+        at
+    }
+
+    fn step(&mut self, step: Step<T>) -> usize {
+        self.varies.push(match &step {
+            Step::Operand { varies, .. } => *varies,
+            Step::Number(_) => 0,
+            Step::Map { args, .. } => args.iter().fold(0, |set, &arg| set | self.varies[arg]),
+            Step::Fold { arg, axes, .. } => self.varies[*arg] & !axes,
+        });
+        self.steps.push(step);
+        self.steps.len() - 1
+    }
+
+    /// The step of a tensor, each axis at its place.
+    fn tensor(&mut self, x: &Tensor<T>, places: &Places) -> usize {
+        match x.pending() {
+            Some(lazy) => {
+                let expr = lazy.expr().clone();
+                self.expr(&expr, &placed(lazy, places))
+            }
+            None => self.leaf(x, places),
+        }
+    }
+
+    fn leaf(&mut self, x: &Tensor<T>, places: &Places) -> usize {
+        let base = x.base();
+        if base.len() == 1 {
+            return self.step(Step::Number(*base.first().expect("one element")));
+        }
+        if let Some(step) = self.known_leaf(x, places) {
+            return step;
+        }
+        let varies = set(long_places(base.shape(), places));
+        let step = self.step(Step::Operand { operand: self.operands.len(), varies });
+        self.operands.push((x.clone(), places.clone(), step));
+        step
+    }
+
+    fn known_leaf(&self, x: &Tensor<T>, places: &Places) -> Option<usize> {
+        let known = self.operands.iter().find(|(other, at, _)| at == places && other.is_same_memory(x));
+        known.map(|(.., step)| *step)
+    }
+
+    /// The step of an expression that others read.
+    fn expr(&mut self, expr: &Arc<Expr<T>>, places: &Places) -> usize {
+        if let Some((step, known)) = self.known.get(&Arc::as_ptr(expr)) {
+            let step = *step;
+            let readable = match &self.steps[step] {
+                Step::Fold { axes, .. } => known == places && self.can_read(*axes),
+                _ => known == places,
+            };
+            return if readable { step } else { self.apart(expr, places) };
+        }
+        let operands = expr.operands();
+        if operands.is_empty() {
+            // Another thread has just computed it.
+            return self.leaf(expr.result(), places);
+        }
+        match &expr.op {
+            Op::Map(op) => {
+                let args: SmallVec<[usize; 3]> =
+                    operands.iter().map(|x| self.tensor(x, &operand_places(x, places))).collect();
+                let varies = args.iter().fold(0, |set, &arg| set | self.varies[arg]);
+                // What varies along some axes only would be computed again and again along the others. That is cheap for
+                // numbers, and for what each row has one of.
+                let cheap = varies == 0 || (self.rows != 0 && varies & self.rows == 0);
+                if !cheap && varies != self.all() {
+                    return self.apart(expr, places);
+                }
+                let step = self.push(expr, places, Step::Map { op: *op, args });
+                if is_worth_keeping(expr) && self.is_output_space(varies) {
+                    self.output(step, expr);
+                }
+                step
+            }
+            Op::Fold(op, axes) => {
+                let x = &operands[0];
+                let mut inside = places.clone();
+                for &axis in axes.iter().filter(|&&axis| x.shape()[axis] != 1) {
+                    let n = x.shape()[axis];
+                    match places[axis] {
+                        Some(place) if self.shape[place] == n => {}
+                        None if self.rows == 0 && places[axis..].iter().all(Option::is_none) => {
+                            inside[axis] = Some(self.shape.len());
+                            self.shape.push(n);
+                        }
+                        _ => return self.apart(expr, places),
+                    }
+                }
+                let folded =
+                    set(axes.iter().filter(|&&axis| x.shape()[axis] != 1).filter_map(|&axis| inside[axis]));
+                if !self.can_read(folded) {
+                    return self.apart(expr, places);
+                }
+                self.rows = folded;
+                let arg = self.tensor(x, &inside);
+                if self.varies[arg] & folded != folded {
+                    return self.apart(expr, places);
+                }
+                self.push(expr, places, Step::Fold { op: *op, arg, axes: folded })
+            }
+        }
+    }
+
+    /// Whether a reduction along these axes can be read by steps of the same program.
+    fn can_read(&self, folded: AxisSet) -> bool {
+        if self.rows != 0 {
+            return self.rows == folded;
+        }
+        let all = self.all();
+        let first = folded.trailing_zeros();
+        let suffix = folded != 0 && all & !((1 << first) - 1) == folded;
+        let lengths =
+            (0..self.shape.len()).filter(|axis| (folded >> axis) & 1 == 1).map(|axis| self.shape[axis]);
+        if !suffix || lengths.product::<usize>() > LONGEST_ROW {
+            return false;
+        }
+        let others = self.steps.iter().all(|step| match step {
+            Step::Fold { axes, .. } => axes & folded == 0 || folded & !axes == 0,
+            _ => true,
+        });
+        others
+    }
+
+    /// Computes an expression on its own, and reads its result.
+    fn apart(&mut self, expr: &Arc<Expr<T>>, places: &Places) -> usize {
+        self.leaf(expr.result(), places)
+    }
+
+    fn run(self) {
+        let mut program = Program {
+            shape: self.shape,
+            rows: self.rows,
+            steps: self.steps,
+            outputs: self.outputs.iter().map(|(step, _)| *step).collect(),
+        };
+        if program.shape.is_empty() {
+            program.shape.push(1);
+        }
+        program.prune();
+        let axes = program.shape.len();
+        let results = {
+            let views: Vec<ArrayViewD<'_, T>> =
+                self.operands.iter().map(|(x, places, _)| spread_axes(x.base(), places, axes)).collect();
+            (self.evaluate)(&program, &views)
+        };
+        debug_assert_eq!(results.len(), self.outputs.len(), "one array for each output");
+        for ((_, expr), result) in self.outputs.iter().zip(results) {
+            expr.set(Tensor::new(fit(result, &expr.shape).into_shared()));
+        }
+    }
+}
+
+/// The places of the axes of an operand, whose last axes are those of the result.
+fn operand_places<T: Scalar>(x: &Tensor<T>, result: &Places) -> Places {
+    Places::from_slice(&result[result.len() - x.shape().len()..])
+}
+
+/// The places of the axes of the expression in `lazy`, given those of its own.
+fn placed<T: Scalar>(lazy: &Lazy<T>, places: &Places) -> Places {
+    let mut inside: Places = smallvec::smallvec![None; lazy.expr().shape.len()];
+    for (axis, &place) in lazy.places().iter().zip(places) {
+        if let Some(axis) = axis {
+            inside[usize::from(*axis)] = place;
+        }
+    }
+    inside
+}
+
+/// The places of the axes that are not of length 1.
+fn long_places(shape: &[usize], places: &Places) -> impl Iterator<Item = usize> {
+    shape.iter().zip(places).filter(|&(&n, _)| n != 1).filter_map(|(_, &place)| place)
+}
+
+/// A view with all `axes` of a program, of length 1 where it has none.
+fn spread_axes<'a, T>(mut view: ArrayViewD<'a, T>, places: &Places, axes: usize) -> ArrayViewD<'a, T> {
+    let long: SmallVec<[usize; 4]> = long_places(view.shape(), places).collect();
+    for axis in (0..view.ndim()).rev() {
+        if view.len_of(Axis(axis)) == 1 {
+            view.index_axis_inplace(Axis(axis), 0);
+        }
+    }
+    for axis in 0..axes {
+        if !long.contains(&axis) {
+            view = view.insert_axis(Axis(axis));
+        }
+    }
+    view
+}
+
+/// `array` under a shape that differs in axes of length 1 alone.
+fn fit<T>(mut array: ArrayD<T>, shape: &[usize]) -> ArrayD<T> {
+    if array.shape() == shape {
+        return array;
+    }
+    for axis in (0..array.ndim()).rev() {
+        if array.len_of(Axis(axis)) == 1 {
+            array = array.index_axis_move(Axis(axis), 0);
+        }
+    }
+    for (axis, _) in shape.iter().enumerate().filter(|&(_, &n)| n == 1) {
+        array.insert_axis_inplace(Axis(axis));
+    }
+    debug_assert_eq!(array.shape(), shape);
+    array
+}

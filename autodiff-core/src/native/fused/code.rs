@@ -1,0 +1,353 @@
+//! A program as instructions on registers.
+
+use super::space::Space;
+use crate::backend::{Binary, Elementwise, Reduction};
+use crate::native::reduce;
+use crate::program::{AxisSet, Program, Step};
+use crate::scalar::Scalar;
+use ndarray::{ArrayD, ArrayViewD};
+use smallvec::SmallVec;
+
+/// Where an instruction finds what it reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Arg<T> {
+    Number(T),
+    /// A register that holds a block.
+    Full(usize),
+    /// A register that holds a number for each row of a block.
+    Row(usize),
+    /// An operand, where it lies.
+    Direct(usize),
+    /// An output that has just been computed.
+    Output(usize),
+}
+
+/// Where an instruction puts what it computes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    Full(usize),
+    Row(usize),
+    Output(usize),
+}
+
+#[derive(Debug)]
+pub(super) enum Instruction<T> {
+    /// Copies a block of an operand; `once` where all blocks are the same.
+    Gather {
+        operand: usize,
+        into: usize,
+        once: bool,
+    },
+    /// Copies the numbers that an operand has for the rows of a block.
+    GatherRow {
+        operand: usize,
+        into: usize,
+    },
+    /// Repeats each row's number along the row.
+    Expand {
+        arg: Arg<T>,
+        into: usize,
+    },
+    Map {
+        op: Elementwise<T>,
+        args: SmallVec<[Arg<T>; 3]>,
+        full: bool,
+        into: Place,
+    },
+    FoldRow {
+        op: Reduction,
+        arg: Arg<T>,
+        into: Place,
+    },
+    /// Adds rows, or the numbers of rows, to an accumulator.
+    Accumulate {
+        accumulator: usize,
+        arg: Arg<T>,
+    },
+}
+
+/// What adds up over rows.
+#[derive(Debug)]
+pub(super) struct Accumulator {
+    op: Reduction,
+    axes: AxisSet,
+    /// The operation that adds, and the reduction that gives what a row adds.
+    pub combine: Binary,
+    pub of_row: Reduction,
+    /// Whether a row is added element by element, rather than reduced to a number first.
+    pub by_element: bool,
+    /// For each outer axis, how many results apart its neighbours are added to; 0 where it is reduced.
+    pub strides: SmallVec<[usize; 4]>,
+    /// The results.
+    pub count: usize,
+}
+
+/// Where an output comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sink {
+    /// The array of this number, which holds all elements.
+    Full(usize),
+    /// The array of this number, which holds a number for each row.
+    Row(usize),
+    Accumulator(usize),
+}
+
+#[derive(Debug)]
+pub(super) struct Code<T> {
+    pub instructions: Vec<Instruction<T>>,
+    pub full_registers: usize,
+    pub row_registers: usize,
+    /// For each array that is written: whether it is full, rather than a number for each row.
+    pub arrays: Vec<bool>,
+    pub accumulators: Vec<Accumulator>,
+    pub sinks: Vec<Sink>,
+}
+
+/// Registers, of which those no longer needed are used again.
+#[derive(Default)]
+struct Registers {
+    free: Vec<usize>,
+    count: usize,
+}
+
+impl Registers {
+    fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| self.take_new())
+    }
+
+    /// One that nothing has written to.
+    fn take_new(&mut self) -> usize {
+        self.count += 1;
+        self.count - 1
+    }
+}
+
+struct Compiler<'a, 'x, T> {
+    space: &'a Space<'x, T>,
+    code: Code<T>,
+    full: Registers,
+    row: Registers,
+    /// Where each step's value is; `None` for those without instructions.
+    places: Vec<Option<Arg<T>>>,
+    /// The last step that reads each.
+    last_use: Vec<usize>,
+}
+
+impl<T: Scalar> Code<T> {
+    pub fn new(program: &Program<T>, space: &Space<'_, T>) -> Self {
+        let steps = program.steps();
+        let mut last_use = vec![0; steps.len()];
+        for (at, step) in steps.iter().enumerate() {
+            step.args().iter().for_each(|&arg| last_use[arg] = at);
+        }
+        let mut compiler = Compiler {
+            space,
+            code: Code {
+                instructions: Vec::with_capacity(steps.len()),
+                full_registers: 0,
+                row_registers: 0,
+                arrays: Vec::new(),
+                accumulators: Vec::new(),
+                sinks: vec![Sink::Full(usize::MAX); program.outputs().len()],
+            },
+            full: Registers::default(),
+            row: Registers::default(),
+            places: Vec::with_capacity(steps.len()),
+            last_use,
+        };
+        let varies = program.varies();
+        for at in 0..steps.len() {
+            compiler.step(program, &varies, at);
+        }
+        let Compiler { mut code, full, row, .. } = compiler;
+        (code.full_registers, code.row_registers) = (full.count, row.count);
+        code
+    }
+}
+
+impl<T: Scalar> Compiler<'_, '_, T> {
+    fn step(&mut self, program: &Program<T>, varies: &[AxisSet], at: usize) {
+        let full = varies[at] & self.space.inner_set != 0;
+        let output = program.outputs().iter().position(|&output| output == at);
+        let place = match &program.steps()[at] {
+            Step::Number(x) => Some(Arg::Number(*x)),
+            Step::Operand { operand, .. } => Some(self.operand(*operand, full)),
+            Step::Map { op, args, .. } => {
+                let args = self.args(args, full);
+                let into = self.result(full, output);
+                self.code.instructions.push(Instruction::Map { op: *op, args: args.0, full, into });
+                self.free(args.1);
+                Some(into.arg())
+            }
+            Step::Fold { op, arg, axes } => self.fold(*op, *arg, *axes, varies, output),
+        };
+        self.places.push(place);
+        let args = program.steps()[at].args();
+        for (i, &arg) in args.iter().enumerate() {
+            if self.last_use[arg] == at && !args[..i].contains(&arg) {
+                self.release(arg);
+            }
+        }
+    }
+
+    fn operand(&mut self, operand: usize, full: bool) -> Arg<T> {
+        let x = &self.space.operands[operand];
+        if !full {
+            let into = self.row.take();
+            self.code.instructions.push(Instruction::GatherRow { operand, into });
+            return Arg::Row(into);
+        }
+        if x.dense.is_some() || (self.space.rows_per_block == 1 && x.has_packed_rows()) {
+            return Arg::Direct(operand);
+        }
+        let once = x.is_same_for_all_rows() && self.space.segments == 1;
+        let into = if once { self.full.take_new() } else { self.full.take() };
+        self.code.instructions.push(Instruction::Gather { operand, into, once });
+        Arg::Full(into)
+    }
+
+    /// What an operation reads, and the registers it needs for that time only.
+    fn args(&mut self, args: &[usize], full: bool) -> (SmallVec<[Arg<T>; 3]>, SmallVec<[usize; 3]>) {
+        let mut temporary = SmallVec::new();
+        let places = args
+            .iter()
+            .map(|&arg| match self.places[arg].expect("what is read has a place") {
+                arg if full && self.space.rows_per_block > 1 && self.is_of_rows(arg) => {
+                    let into = self.full.take();
+                    temporary.push(into);
+                    self.code.instructions.push(Instruction::Expand { arg, into });
+                    Arg::Full(into)
+                }
+                place => place,
+            })
+            .collect();
+        (places, temporary)
+    }
+
+    fn free(&mut self, temporary: SmallVec<[usize; 3]>) {
+        self.full.free.extend(temporary);
+    }
+
+    /// Whether there is a number for each row.
+    fn is_of_rows(&self, arg: Arg<T>) -> bool {
+        match arg {
+            Arg::Row(_) => true,
+            Arg::Output(array) => !self.code.arrays[array],
+            _ => false,
+        }
+    }
+
+    fn result(&mut self, full: bool, output: Option<usize>) -> Place {
+        match output {
+            Some(output) => Place::Output(self.array(full, output)),
+            None if full => Place::Full(self.full.take()),
+            None => Place::Row(self.row.take()),
+        }
+    }
+
+    fn array(&mut self, full: bool, output: usize) -> usize {
+        let array = self.code.arrays.len();
+        self.code.arrays.push(full);
+        self.code.sinks[output] = if full { Sink::Full(array) } else { Sink::Row(array) };
+        array
+    }
+
+    fn fold(
+        &mut self,
+        op: Reduction,
+        arg: usize,
+        axes: AxisSet,
+        varies: &[AxisSet],
+        output: Option<usize>,
+    ) -> Option<Arg<T>> {
+        let place = self.places[arg].expect("what is read has a place");
+        let from_block = varies[arg] & self.space.inner_set != 0;
+        if from_block && axes == self.space.inner_set && self.space.segments == 1 {
+            let into = self.result(false, output);
+            self.code.instructions.push(Instruction::FoldRow { op, arg: place, into });
+            return Some(into.arg());
+        }
+        let mut strides: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.space.outer.len());
+        let mut count = 1;
+        for (i, &set) in self.space.outer_sets.iter().enumerate().rev() {
+            if varies[arg] & !axes & set != 0 {
+                strides[i] = count;
+                count *= self.space.outer[i];
+            }
+        }
+        let accumulator = self.code.accumulators.len();
+        self.code.accumulators.push(Accumulator {
+            op,
+            axes,
+            combine: match op {
+                Reduction::Max => Binary::maximum,
+                Reduction::Min => Binary::minimum,
+                Reduction::Sum | Reduction::Mean => Binary::add,
+                Reduction::LogSumExp => unreachable!("along rows only"),
+            },
+            of_row: if op == Reduction::Mean { Reduction::Sum } else { op },
+            by_element: from_block && axes & self.space.inner_set == 0,
+            strides,
+            count,
+        });
+        self.code.sinks[output.expect("what adds up over rows is an output")] =
+            Sink::Accumulator(accumulator);
+        self.code.instructions.push(Instruction::Accumulate { accumulator, arg: place });
+        None
+    }
+
+    fn release(&mut self, step: usize) {
+        match self.places[step] {
+            Some(Arg::Full(register)) if !self.is_kept(register) => self.full.free.push(register),
+            Some(Arg::Row(register)) => self.row.free.push(register),
+            _ => {}
+        }
+    }
+
+    fn is_kept(&self, register: usize) -> bool {
+        let keeps = |i: &Instruction<T>| matches!(i, Instruction::Gather { into, once: true, .. } if *into == register);
+        self.code.instructions.iter().any(keeps)
+    }
+}
+
+impl Place {
+    fn arg<T>(self) -> Arg<T> {
+        match self {
+            Place::Full(register) => Arg::Full(register),
+            Place::Row(register) => Arg::Row(register),
+            Place::Output(array) => Arg::Output(array),
+        }
+    }
+}
+
+impl Accumulator {
+    /// What is left to do when all has been added.
+    pub fn finish<T: Scalar>(
+        &self,
+        program: &Program<T>,
+        operands: &[ArrayViewD<'_, T>],
+        output: usize,
+        mut total: ArrayD<T>,
+    ) -> ArrayD<T> {
+        if self.op != Reduction::Mean {
+            return total;
+        }
+        let lengths = program.shape().iter().enumerate().filter(|(axis, _)| (self.axes >> axis) & 1 == 1);
+        let count: usize = lengths.map(|(_, &n)| n).product();
+        total.mapv_inplace(|sum| sum / T::of(count as f64));
+        if total.iter().all(|mean| mean.is_finite()) {
+            return total;
+        }
+        // The sum may have overflowed although the mean does not.
+        let axes: Vec<usize> =
+            (0..program.shape().len()).filter(|axis| (self.axes >> axis) & 1 == 1).collect();
+        let arg = program.steps()[output].args()[0];
+        if let Step::Operand { operand, .. } = program.steps()[arg] {
+            return reduce::reduce(Reduction::Mean, operands[operand].view(), &axes);
+        }
+        let mut inside = Program { outputs: vec![arg], ..program.clone() };
+        inside.prune();
+        let terms = super::evaluate(&inside, operands).pop().expect("one output");
+        reduce::reduce(Reduction::Mean, terms.view(), &axes)
+    }
+}

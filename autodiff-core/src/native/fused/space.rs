@@ -1,0 +1,217 @@
+//! The order in which an index space is walked.
+
+use super::all;
+use crate::program::{AxisSet, Program, Step};
+use crate::scalar::Scalar;
+use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn};
+use smallvec::SmallVec;
+use std::cmp::Reverse;
+
+/// Elements of a block: a few of these fit the first-level cache.
+const BLOCK: usize = 1024;
+
+/// Rows up to this length are blocks of their own.
+const LONGEST_BLOCK: usize = 2 * BLOCK;
+
+/// The axes of a program in the order in which memory has them, merged where nothing tells them apart: rows along the
+/// inner axis, and the outer axes that number the rows. Long rows are cut into segments.
+pub(super) struct Space<'a, T> {
+    shape: SmallVec<[usize; 4]>,
+    order: SmallVec<[usize; 4]>,
+    /// Lengths of the outer axes, slowest first, and the program's axes in each.
+    pub outer: SmallVec<[usize; 4]>,
+    pub outer_sets: SmallVec<[AxisSet; 4]>,
+    /// Elements in a row.
+    pub inner: usize,
+    pub inner_set: AxisSet,
+    /// Rows.
+    pub rows: usize,
+    /// Elements in each segment of a row but the last; segments in a row.
+    pub segment: usize,
+    pub segments: usize,
+    /// Rows in a block; 1 where there are segments.
+    pub rows_per_block: usize,
+    pub operands: Vec<Operand<'a, T>>,
+}
+
+/// An operand with the outer axes and the inner one, of length 1 where it is repeated.
+pub(super) struct Operand<'a, T> {
+    view: ArrayViewD<'a, T>,
+    /// All rows one after the other, where they are.
+    pub dense: Option<&'a [T]>,
+}
+
+impl<'a, T: Scalar> Operand<'a, T> {
+    /// Whether each row is packed.
+    pub fn has_packed_rows(&self) -> bool {
+        let inner = self.view.ndim() - 1;
+        self.view.strides()[inner] == 1 && self.view.len_of(Axis(inner)) != 1
+    }
+
+    pub fn is_same_for_all_rows(&self) -> bool {
+        self.view.shape()[..self.view.ndim() - 1].iter().all(|&n| n == 1)
+    }
+
+    pub fn row(&self, at: &[usize]) -> ArrayView1<'a, T> {
+        let mut view = self.view.clone();
+        for &i in at {
+            let i = if view.len_of(Axis(0)) == 1 { 0 } else { i };
+            view = view.index_axis_move(Axis(0), i);
+        }
+        view.into_dimensionality().expect("the inner axis remains")
+    }
+}
+
+impl<'a, T: Scalar> Space<'a, T> {
+    pub fn new(program: &Program<T>, operands: &[ArrayViewD<'a, T>]) -> Self {
+        let order = order(program, operands);
+        let mut views: Vec<ArrayViewD<'a, T>> =
+            operands.iter().map(|x| x.clone().permuted_axes(IxDyn(&order))).collect();
+        // Groups of axes, slowest first: lengths, and the program's axes in them.
+        let mut groups: SmallVec<[(usize, AxisSet); 4]> =
+            order.iter().map(|&axis| (program.shape()[axis], 1 << axis)).collect();
+        let folds: Vec<AxisSet> = program
+            .steps()
+            .iter()
+            .filter_map(|step| match step {
+                Step::Fold { axes, .. } => Some(*axes),
+                _ => None,
+            })
+            .collect();
+        for at in (0..groups.len()).rev() {
+            let (length, set) = groups[at];
+            if length == 1 {
+                views.iter_mut().for_each(|view| view.index_axis_inplace(Axis(at), 0));
+                groups.remove(at);
+                continue;
+            }
+            let Some(&(next_length, next_set)) = groups.get(at + 1) else { continue };
+            let alike = folds.iter().all(|&axes| (axes & set == 0) == (axes & next_set == 0))
+                && (program.rows() & set == 0) == (program.rows() & next_set == 0)
+                && views.iter().all(|view| {
+                    let (n, m) = (view.len_of(Axis(at)), view.len_of(Axis(at + 1)));
+                    let (s, t) = (view.strides()[at], view.strides()[at + 1]);
+                    (n == 1 && m == 1) || (n != 1 && m != 1 && s == t * m as isize)
+                });
+            if alike {
+                for view in &mut views {
+                    let merged = view.merge_axes(Axis(at), Axis(at + 1));
+                    debug_assert!(merged, "checked above");
+                    view.index_axis_inplace(Axis(at), 0);
+                }
+                groups[at + 1] = (length * next_length, set | next_set);
+                groups.remove(at);
+            }
+        }
+        if groups.is_empty() {
+            groups.push((1, 0));
+            views.iter_mut().for_each(|view| *view = view.clone().insert_axis(Axis(0)));
+        }
+        Self::of_groups(program, order, groups, views)
+    }
+
+    fn of_groups(
+        program: &Program<T>,
+        order: SmallVec<[usize; 4]>,
+        mut groups: SmallVec<[(usize, AxisSet); 4]>,
+        views: Vec<ArrayViewD<'a, T>>,
+    ) -> Self {
+        let in_row = |&(_, set): &(usize, AxisSet)| set & program.rows() != 0;
+        debug_assert!(groups.iter().filter(|group| in_row(group)).count() <= 1, "one group in a row");
+        let (inner, inner_set) = groups.pop().expect("at least one group");
+        let outer: SmallVec<[usize; 4]> = groups.iter().map(|&(length, _)| length).collect();
+        let rows = outer.iter().product();
+        let cut = program.rows() == 0 && inner > LONGEST_BLOCK;
+        let segment = if cut { BLOCK } else { inner };
+        let operand = |view: ArrayViewD<'a, T>| {
+            let dense = view.to_slice().filter(|all| all.len() == rows * inner);
+            Operand { view, dense }
+        };
+        Space {
+            shape: program.shape().into(),
+            order,
+            outer,
+            outer_sets: groups.iter().map(|&(_, set)| set).collect(),
+            inner,
+            inner_set,
+            rows,
+            segment,
+            segments: inner.div_ceil(segment),
+            rows_per_block: if cut { 1 } else { (BLOCK / inner).clamp(1, rows) },
+            operands: views.into_iter().map(operand).collect(),
+        }
+    }
+
+    pub fn outer_axes(&self) -> AxisSet {
+        self.outer_sets.iter().fold(0, |all, set| all | set)
+    }
+
+    /// The place of a row along the outer axes.
+    pub fn place(&self, row: usize) -> SmallVec<[usize; 4]> {
+        let mut at: SmallVec<[usize; 4]> = smallvec::smallvec![0; self.outer.len()];
+        let mut rest = row;
+        for (i, &length) in self.outer.iter().enumerate().rev() {
+            (rest, at[i]) = (rest / length, rest % length);
+        }
+        at
+    }
+
+    /// The array of elements that were computed in the order of this space, for the axes in `varies`.
+    pub fn array(&self, data: Vec<T>, varies: AxisSet) -> ArrayD<T> {
+        let length = |&axis: &usize| if (varies >> axis) & 1 == 1 { self.shape[axis] } else { 1 };
+        let shape: SmallVec<[usize; 4]> = self.order.iter().map(length).collect();
+        let array = ArrayD::from_shape_vec(IxDyn(&shape), data).expect("one element for each place");
+        let mut back: SmallVec<[usize; 4]> = self.order.clone();
+        self.order.iter().enumerate().for_each(|(from, &to)| back[to] = from);
+        array.permuted_axes(IxDyn(&back))
+    }
+}
+
+/// A copy of an operand that can't be read along a whole row, where rows have several axes: it has some of them only, or
+/// they do not lie one after the other.
+pub(super) fn with_whole_rows<T: Scalar>(program: &Program<T>, x: &ArrayViewD<'_, T>) -> Option<ArrayD<T>> {
+    let rows: SmallVec<[usize; 4]> = (0..program.shape().len())
+        .filter(|&axis| (program.rows() >> axis) & 1 == 1 && program.shape()[axis] != 1)
+        .collect();
+    let there = rows.iter().filter(|&&axis| x.len_of(Axis(axis)) != 1).count();
+    let merge =
+        |pair: &[usize]| x.strides()[pair[0]] == x.strides()[pair[1]] * x.len_of(Axis(pair[1])) as isize;
+    if there == 0 || (there == rows.len() && rows.windows(2).all(merge)) {
+        return None;
+    }
+    let mut shape: SmallVec<[usize; 4]> = x.shape().into();
+    rows.iter().for_each(|&axis| shape[axis] = program.shape()[axis]);
+    let repeated = x.broadcast(IxDyn(&shape)).expect("an operand broadcasts to its program's shape");
+    // In row-major order, whatever the operand's.
+    Some(
+        ArrayD::from_shape_vec(IxDyn(&shape), repeated.iter().copied().collect())
+            .expect("one for each place"),
+    )
+}
+
+/// All axes: those of length 1 first, then the outer ones, then those of the rows. The outer ones are in the order in which
+/// memory has them.
+fn order<T: Scalar>(program: &Program<T>, operands: &[ArrayViewD<'_, T>]) -> SmallVec<[usize; 4]> {
+    let long = all(program);
+    let mut order: SmallVec<[usize; 4]> = (0..program.shape().len()).collect();
+    let is = |set: AxisSet, axis: usize| (set >> axis) & 1 == 1;
+    // The first operand that has all axes tells how memory lies.
+    let whole = operands.iter().find(|x| x.shape() == program.shape());
+    order.sort_by_key(|&axis| {
+        let in_rows = is(program.rows(), axis);
+        let stride = whole.filter(|_| !in_rows).map_or(0, |x| x.strides()[axis].unsigned_abs());
+        (is(long, axis), in_rows, Reverse(stride))
+    });
+    // Where results for some outer axes are added up over others, those that remain come first: each result is then
+    // complete before the next one starts.
+    let inner = if program.rows() != 0 { program.rows() } else { order.last().map_or(0, |&axis| 1 << axis) };
+    let varies = program.varies();
+    let kept = program.outputs().iter().find_map(|&output| match &program.steps()[output] {
+        Step::Fold { axes, .. } if axes & long & !inner != 0 => Some(varies[output]),
+        _ => None,
+    });
+    if let Some(kept) = kept {
+        order.sort_by_key(|&axis| (is(long, axis), is(inner, axis), !is(kept, axis)));
+    }
+    order
+}
