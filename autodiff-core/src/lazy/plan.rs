@@ -256,6 +256,7 @@ impl<T: Scalar> Plan<T> {
             Op::Fold(op, axes) => {
                 let x = &operands[0];
                 let mut inside = places.clone();
+                let there = self.shape.len();
                 for &axis in axes.iter().filter(|&&axis| x.shape()[axis] != 1) {
                     let n = x.shape()[axis];
                     match places[axis] {
@@ -264,19 +265,21 @@ impl<T: Scalar> Plan<T> {
                             inside[axis] = Some(self.shape.len());
                             self.shape.push(n);
                         }
-                        _ => return self.apart(expr, places),
+                        _ => {
+                            self.shape.truncate(there);
+                            return self.apart(expr, places);
+                        }
                     }
                 }
                 let folded =
                     set(axes.iter().filter(|&&axis| x.shape()[axis] != 1).filter_map(|&axis| inside[axis]));
                 if !self.can_read(folded) {
+                    self.shape.truncate(there);
                     return self.apart(expr, places);
                 }
                 self.rows = folded;
                 let arg = self.tensor(x, &inside);
-                if self.varies[arg] & folded != folded {
-                    return self.apart(expr, places);
-                }
+                debug_assert_eq!(self.varies[arg] & folded, folded, "operands have no repeated axes");
                 self.push(expr, places, Step::Fold { op: *op, arg, axes: folded })
             }
         }

@@ -440,7 +440,7 @@ binary! {
 
     /// The product of a cotangent `g` and a derivative `d`, in which zero absorbs infinity, and a zero cotangent
     /// NaN too: what the result does not depend on has no say in its gradient.
-    chain(g, d) = { let y = g * d; if g == T::zero() || (d == T::zero() && !g.is_nan()) { T::zero() } else { y } };
+    chain(g, d) = { let y = g * d; if y.is_nan() && (g == T::zero() || (d == T::zero() && !g.is_nan())) { T::zero() } else { y } };
         |_, d, _| d; |g, _, _| g; -2.0..2.0, -2.0..2.0
 
     /// `x - m` for `m` at least `x`: 0 where both are +inf.

@@ -191,8 +191,9 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
                         match row.to_slice() {
                             Some(row) => to.copy_from_slice(&row[block.column..block.column + block.columns]),
                             None => {
-                                let columns = row.iter().skip(block.column);
-                                to.iter_mut().zip(columns).for_each(|(to, &x)| *to = x);
+                                let columns = block.column..block.column + block.columns;
+                                let row = row.slice_move(ndarray::s![columns]);
+                                to.iter_mut().zip(row).for_each(|(to, &x)| *to = x);
                             }
                         }
                     }
