@@ -86,7 +86,7 @@ impl<T: Scalar> Lu<T> {
 
     /// The determinant as `product * 2^exponent`: one logarithm of it is nearer than a sum of many.
     fn product(&self) -> (f64, i64) {
-        let mut product = if self.exchanges().count() % 2 == 0 { 1.0 } else { -1.0 };
+        let mut product = if self.exchanges().count().is_multiple_of(2) { 1.0 } else { -1.0 };
         let mut exponent = 0;
         for &u in self.factors.diag() {
             let (fraction, e) = fraction_and_exponent(u.as_f64());

@@ -1,6 +1,6 @@
 //! Diagonals of matrices, and matrices of a diagonal.
 
-use super::{each, joined, split};
+use super::{each, split};
 use crate::backend::Backend;
 use crate::rules::linear::Linear;
 use crate::rules::{Case, Listed};

@@ -35,7 +35,7 @@ use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::value::Value;
-use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, Ix2, IxDyn};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, Ix2, IxDyn, SliceInfoElem};
 use std::array::from_fn;
 
 /// A matrix that has no result: its indices along the leading axes, and why.
@@ -142,6 +142,13 @@ fn or_nan<T: Scalar>(result: Result<Array2<T>, LinalgError>, shape: (usize, usiz
 /// The transposes of the matrices.
 pub(crate) fn transposed<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
     x.swap_axes(-2, -1)
+}
+
+/// Some of the columns of the matrices.
+fn columns<T: Scalar, B: Backend<T>>(x: &Value<T, B>, range: impl Into<SliceInfoElem>) -> Value<T, B> {
+    let mut info = vec![SliceInfoElem::from(..); x.ndim()];
+    info[x.ndim() - 1] = range.into();
+    x.slice(info)
 }
 
 /// `(X + X^T) / 2`.

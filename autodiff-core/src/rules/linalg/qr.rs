@@ -1,6 +1,6 @@
 //! The QR factorisation.
 
-use super::{Triangle, Weigh, each, split, spread, transposed};
+use super::{Triangle, Weigh, columns, each, split, spread, transposed};
 use crate::backend::Backend;
 use crate::graph::Primal;
 use crate::rules::{Case, Listed, Needs, Rule, SolveTriangular};
@@ -18,11 +18,8 @@ pub(crate) fn qr<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> (Value<T, B>, Val
     })
     .expect("every matrix has a QR factorisation");
     // Of a wide matrix, Q is that of the first columns.
-    let first = |x: &Value<T, B>| x.index_select(-1, 0..k);
-    let (square, head) = match k < n {
-        true => (first(&Value::from_parts(r.clone(), None)).into_tensor(), first(x)),
-        false => (r.clone(), x.clone()),
-    };
+    let head = if k < n { columns(x, ..k) } else { x.clone() };
+    let square = columns(&Value::<T, B>::from_parts(r.clone(), None), ..k).into_tensor();
     let q = Value::apply(Orthogonal { q, r: square }, &[&head]);
     let r = Value::apply(Upper(r), &[x, &q]);
     (q, r)

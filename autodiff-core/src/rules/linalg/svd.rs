@@ -2,7 +2,8 @@
 //! written with the symmetric and the skew part of `U^T dA V`, so that squares of singular values do not occur.
 
 use super::{
-    Failure, by_columns, by_rows, chain, each, recip_off_diagonal, split, spread, symmetric, transposed,
+    Failure, by_columns, by_rows, chain, columns, each, recip_off_diagonal, split, spread, symmetric,
+    transposed,
 };
 use crate::backend::{Backend, LinalgError};
 use crate::graph::Primal;
@@ -60,12 +61,7 @@ pub(crate) fn svd<T: Scalar, B: Backend<T>>(
 
 /// U^T and V^T: the columns before and from `m` on.
 fn halves<T: Scalar, B: Backend<T>>(pairs: &Value<T, B>, m: usize) -> (Value<T, B>, Value<T, B>) {
-    let mut info = vec![ndarray::SliceInfoElem::from(..); pairs.ndim()];
-    let mut part = |range: ndarray::SliceInfoElem| {
-        info[pairs.ndim() - 1] = range;
-        pairs.slice(&info)
-    };
-    (part((..m).into()), part((m..).into()))
+    (columns(pairs, ..m), columns(pairs, m..))
 }
 
 /// The singular values of a matrix, which are known, given the matrix and its singular vectors.
@@ -125,13 +121,13 @@ impl<T: Scalar> SingularVectors<T> {
         let Svd { s, rows, .. } = &self.0;
         let (ut, vt) = halves(&pairs, *rows);
         let s = Value::apply(SingularValues { s: s.clone(), rows: *rows }, &[&at.x(0), &pairs]);
-        let (rows, columns) = (by_rows(&s), by_columns(&s));
+        let (row, column) = (by_rows(&s), by_columns(&s));
         Factors {
             ut,
             vt,
-            e: recip_off_diagonal(&(&columns - &rows)),
-            g: recip_off_diagonal(&(columns + &rows)),
-            recip: rows.recip(),
+            e: recip_off_diagonal(&(&column - &row)),
+            g: recip_off_diagonal(&(column + &row)),
+            recip: row.recip(),
         }
     }
 }
@@ -165,7 +161,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for SingularVectors<T> {
         // Rows of U^T and of V^T stand for what they are multiplied with from the left and from the right.
         let mut right = inner.matmul(&vt);
         if let Some(rest) = complement(&gv, &vt) {
-            right = right + chain(&rest, &recip);
+            right += chain(&rest, &recip);
         }
         let whole = transposed(&ut).matmul(right);
         Some(match complement(&gu, &ut) {
