@@ -146,6 +146,7 @@ table![
     linalg::LnDet<T>,
     linalg::Cofactor<T>,
     linalg::Cholesky<T>,
+    linalg::Cotangent,
     linalg::Orthogonal<T>,
     linalg::Upper<T>,
     linalg::Eigenvalues<T>,

@@ -19,7 +19,7 @@ mod solve;
 mod svd;
 mod weigh;
 
-pub(crate) use cholesky::{Cholesky, cholesky};
+pub(crate) use cholesky::{Cholesky, Cotangent, cholesky};
 pub(crate) use det::{Cofactor, Det, LnDet, det, slogdet};
 pub(crate) use diagonal::{Diagonal, Embed};
 pub(crate) use eigh::{Eigenvalues, Eigenvectors, eigh};
