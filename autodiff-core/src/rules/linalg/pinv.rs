@@ -22,8 +22,7 @@ pub(crate) fn pinv<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Result<Value<T,
     let (batch, m, n) = split(x.shape());
     let [y] = each(batch, [x.tensor()], [&[n, m]], |_, [x]| {
         let (mut u, s, vt) = B::svd(x)?;
-        let length = if m < n { n } else { m };
-        let least = s.first().map_or(T::zero(), |&s| s * T::epsilon() * T::of(length as f64));
+        let least = s.first().map_or(T::zero(), |&s| s * T::epsilon() * T::of(m.max(n) as f64));
         for (mut column, &s) in u.columns_mut().into_iter().zip(&s) {
             // A vector that does not count is not to be divided by zero.
             let counts = s > least;

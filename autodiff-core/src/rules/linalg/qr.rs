@@ -11,7 +11,7 @@ use crate::value::Value;
 /// Q and R of the reduced factorisation.
 pub(crate) fn qr<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> (Value<T, B>, Value<T, B>) {
     let (batch, m, n) = split(x.shape());
-    let k = if m < n { m } else { n };
+    let k = m.min(n);
     let [q, r] = each(batch, [x.tensor()], [&[m, k], &[k, n]], |_, [x]| {
         let (q, r) = B::qr(x);
         Ok([q.into_dyn(), r.into_dyn()])

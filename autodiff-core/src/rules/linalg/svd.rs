@@ -28,7 +28,7 @@ impl<T: Scalar> Svd<T> {
         svd: impl Fn(ArrayView2<'_, T>) -> Result<(Array2<T>, Array1<T>, Array2<T>), LinalgError>,
     ) -> Result<Self, Failure> {
         let (batch, m, n) = split(x.shape());
-        let k = if m < n { m } else { n };
+        let k = m.min(n);
         let [s, pairs] = each(batch, [x], [&[k], &[k, m + n]], |_, [x]| {
             let (u, s, vt) = svd(x)?;
             let pairs = concatenate(Axis(1), &[u.t(), vt.view()]).expect("as many left as right vectors");
