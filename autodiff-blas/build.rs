@@ -86,6 +86,7 @@ const FEATURES: [(&str, &str); 6] = [
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(lapack)");
     for name in ["AUTODIFF_BLAS_LIB_DIR", "MKLROOT", "LIBRARY_PATH", "DOCS_RS"] {
         println!("cargo:rerun-if-env-changed={name}");
     }
@@ -107,6 +108,10 @@ fn main() {
         );
         return;
     }
+    // Both hold a LAPACK.
+    if others == 1 {
+        println!("cargo:rustc-cfg=lapack");
+    }
     if enabled("ACCELERATE") {
         println!("cargo:rustc-link-lib=framework=Accelerate");
     }
@@ -122,7 +127,10 @@ fn main() {
     }
 }
 
-/// Tells cargo how to link the provider's library; false where there is none that links.
+/// The routines of LAPACK that are called.
+const LAPACK: [&str; 4] = ["ssyevd_", "dsyevd_", "sgesdd_", "dgesdd_"];
+
+/// Tells cargo how to link the provider's library, and LAPACK if there is one; false where there is no library that links.
 fn find(provider: &Provider) -> bool {
     let windows = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "windows");
     let mut places: Vec<(Vec<PathBuf>, Vec<String>)> = Vec::new();
@@ -151,10 +159,19 @@ fn find(provider: &Provider) -> bool {
             }
         }
     }
-    let Some((paths, libraries)) = places.iter().find(|(paths, libraries)| links(provider, paths, libraries))
-    else {
-        return false;
-    };
+    let cblas = [&["cblas_dgemm", "cblas_sgemm"], provider.symbols].concat();
+    let found = places.into_iter().find(|(paths, libraries)| links(&cblas, paths, libraries));
+    let Some((paths, mut libraries)) = found else { return false };
+    // The library's own, as in OpenBLAS and MKL, or the system's, which computes its products through the library: its
+    // symbols come first. Neither is a must.
+    let mut with_system = libraries.clone();
+    with_system.insert(0, "lapack".to_string());
+    let lapack =
+        [&libraries, &with_system].into_iter().find(|l| links(&[&cblas, &LAPACK[..]].concat(), &paths, l));
+    if let Some(lapack) = lapack {
+        println!("cargo:rustc-cfg=lapack");
+        libraries = lapack.clone();
+    }
     for path in paths {
         println!("cargo:rustc-link-search=native={}", path.display());
     }
@@ -181,10 +198,9 @@ fn homebrew(formula: &str) -> Option<PathBuf> {
 }
 
 /// Whether a program that uses the libraries links: asked of the compiler and the linker that will be used.
-fn links(provider: &Provider, paths: &[PathBuf], libraries: &[String]) -> bool {
+fn links(symbols: &[&str], paths: &[PathBuf], libraries: &[String]) -> bool {
     let variable = |name: &str| env::var_os(name).unwrap_or_else(|| panic!("cargo sets {name}"));
     let out = PathBuf::from(variable("OUT_DIR"));
-    let symbols: Vec<&str> = ["cblas_dgemm", "cblas_sgemm"].iter().chain(provider.symbols).copied().collect();
     let declarations: String = symbols.iter().map(|s| format!("    fn {s}();\n")).collect();
     let calls: String = symbols.iter().map(|s| format!("        {s}();\n")).collect();
     let program =

@@ -2,7 +2,7 @@
 
 mod common;
 
-use autodiff::{Error, Value, grad, jvp, no_grad, value_and_grad, where_};
+use autodiff::{Error, Triangle, Value, grad, jvp, no_grad, value_and_grad, where_};
 use common::panic_of;
 use ndarray::{ArrayD, array, s};
 
@@ -88,6 +88,83 @@ fn products_name_both_shapes() {
     panics!(V::new(1.0).matmul(&a) => "matmul", "[]", "at least 1");
     panics!(of(&[2, 2, 3]).matmul(of(&[3, 3, 2])) => "matmul", "[2, 2, 3]", "[3, 3, 2]", "broadcast");
     panics!(of(&[0, 2]).matmul(of(&[0, 2])) => "matmul", "[0, 2]");
+}
+
+#[test]
+fn matrices_that_do_not_fit_are_named() {
+    let (oblong, vector) = (of(&[4, 2, 3]), of(&[3]));
+    panics!(oblong.det() => "det", "[4, 2, 3]", "expected square matrices, (..., n, n)");
+    panics!(vector.slogdet() => "slogdet", "[3]", "expected square");
+    panics!(vector.qr() => "qr", "[3] with 1 axes", "at least 2, (..., m, n)");
+    panics!(vector.trace() => "trace", "[3]", "at least 2");
+    panics!(vector.diagonal(0) => "diagonal", "[3]", "at least 2");
+    panics!(vector.tril(0) => "tril", "[3]", "at least 2");
+    panics!(V::new(1.0).triu(1) => "triu", "[]", "at least 2");
+    panics!(oblong.diag() => "diag", "[4, 2, 3]", "1 or 2");
+    panics!(of(&[1]).broadcast_to([usize::MAX >> 4]).diag() => "diag", "memory");
+
+    let square = of(&[4, 3, 3]);
+    let says = |result: Result<V, Error>, text: &str| assert_eq!(result.unwrap_err().to_string(), text);
+    says(oblong.inv(), "inv: got shape [4, 2, 3], expected square matrices, (..., n, n)");
+    says(vector.cholesky(), "cholesky: got shape [3], expected square matrices, (..., n, n)");
+    says(vector.eigvalsh(), "eigvalsh: got shape [3], expected square matrices, (..., n, n)");
+    says(oblong.matrix_power(2), "matrix_power: got shape [4, 2, 3], expected square matrices, (..., n, n)");
+    says(vector.svdvals(), "svdvals: got shape [3] with 1 axes, expected at least 2, (..., m, n)");
+    says(vector.pinv(), "pinv: got shape [3] with 1 axes, expected at least 2, (..., m, n)");
+    says(oblong.solve(&vector), "solve: got shape [4, 2, 3], expected square matrices, (..., n, n)");
+    let fit = "expected (..., n, n) and (..., n, k) or (n), with leading axes that broadcast";
+    says(square.solve(of(&[2])), &format!("solve: shapes [4, 3, 3] and [2] do not fit; {fit}"));
+    says(square.solve(of(&[2, 3, 1])), &format!("solve: shapes [4, 3, 3] and [2, 3, 1] do not fit; {fit}"));
+    says(square.solve(1.0), &format!("solve: shapes [4, 3, 3] and [] do not fit; {fit}"));
+    says(
+        square.solve_triangular(of(&[4, 3]), Triangle::LOWER),
+        &format!("solve_triangular: shapes [4, 3, 3] and [4, 3] do not fit; {fit}"),
+    );
+    let fit = "expected (..., m, n) and (..., m, k) or (m), with leading axes that broadcast";
+    says(oblong.lstsq(of(&[3])), &format!("lstsq: shapes [4, 2, 3] and [3] do not fit; {fit}"));
+}
+
+#[test]
+fn matrices_without_a_result_are_named() {
+    let identity = ndarray::Array2::<f64>::eye(2);
+    let stack =
+        |bad: ndarray::Array2<f64>| V::stack(&[&V::new(identity.clone()), &V::new(bad)], 0).unsqueeze(1);
+    let says = |result: Result<V, Error>, text: &str| assert_eq!(result.unwrap_err().to_string(), text);
+    let singular = array![[1.0, 2.0], [2.0, 4.0]];
+    let why = "the matrix is singular: pivot 1 of its triangular factor is zero";
+    says(V::new(singular.clone()).inv(), &format!("inv: shape [2, 2]: {why}"));
+    says(V::new(singular.clone()).solve(array![1.0, 2.0]), &format!("solve: shape [2, 2]: {why}"));
+    says(stack(singular.clone()).inv(), &format!("inv: shape [2, 1, 2, 2], matrix [1, 0]: {why}"));
+    says(
+        stack(singular.clone()).solve(array![1.0, 2.0]),
+        &format!("solve: shape [2, 1, 2, 2], matrix [1, 0]: {why}"),
+    );
+    says(
+        stack(singular).matrix_power(-2),
+        &format!("matrix_power: shape [2, 1, 2, 2], matrix [1, 0]: {why}"),
+    );
+    let triangle = V::new(array![[1.0, 0.0], [2.0, 0.0]]);
+    let solved = |kind| triangle.solve_triangular(array![1.0, 2.0], kind);
+    says(solved(Triangle::LOWER), &format!("solve_triangular: shape [2, 2]: {why}"));
+    assert_eq!(solved(Triangle::LOWER.unit()).unwrap().data(), array![1.0, 0.0].into_dyn());
+    says(
+        stack(array![[1.0, 2.0], [2.0, 1.0]]).cholesky(),
+        "cholesky: shape [2, 1, 2, 2], matrix [1, 0]: the matrix is not positive definite: pivot 1 of its Cholesky \
+         factorisation is not positive",
+    );
+    let nan = array![[1.0, f64::NAN], [f64::NAN, 1.0]];
+    let why = "the matrix holds NaN or infinite elements";
+    says(V::new(nan.clone()).eigvalsh(), &format!("eigvalsh: shape [2, 2]: {why}"));
+    says(
+        stack(nan.clone()).eigh().map(|(w, _)| w),
+        &format!("eigh: shape [2, 1, 2, 2], matrix [1, 0]: {why}"),
+    );
+    says(
+        stack(nan.clone()).svd().map(|(_, s, _)| s),
+        &format!("svd: shape [2, 1, 2, 2], matrix [1, 0]: {why}"),
+    );
+    says(stack(nan.clone()).pinv(), &format!("pinv: shape [2, 1, 2, 2], matrix [1, 0]: {why}"));
+    says(stack(nan).lstsq(array![1.0, 2.0]), &format!("lstsq: shape [2, 1, 2, 2], matrix [1, 0]: {why}"));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::floors::Work;
 use crate::inputs::array;
 use autodiff::optim::Adam;
-use autodiff_core::{Backend, Scalar, Value, grad, jvp};
-use ndarray::{ArrayD, s};
+use autodiff_core::{Backend, Scalar, Triangle, Value, grad, jvp};
+use ndarray::{Array2, ArrayD, s};
 
 /// A computation to time, with its inputs made.
 pub trait Cell {
@@ -120,6 +120,7 @@ pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
     all.push(network_step::<T, B>());
     all.push(attention::<T, B>());
     all.extend(rows::<T, B>());
+    all.push(gaussian_process::<T, B>());
     all.push(hessian_product::<T, B>());
     all.push(views::<T, B>());
     all.push(rosenbrock::<T, B>());
@@ -311,6 +312,27 @@ fn rows<T: Scalar, B: Backend<T>>() -> [Workload; 3] {
             &centred / (centred.square().mean_keepdims(-1) + T::of(1e-5)).sqrt()
         }),
     ]
+}
+
+/// The logarithm of the marginal likelihood of a Gaussian process, by Cholesky's factorisation.
+fn gaussian_process<T: Scalar, B: Backend<T>>() -> Workload {
+    const N: usize = 500;
+    let cube = (N * N * N) as f64;
+    // In products of matrices: half of one for a symmetric result, one for its cotangent; a sixth for the factorisation,
+    // and twice that for its reverse.
+    let work = Work { product_flops: 2.0 * cube * (0.5 + 1.0 + 0.5), ..Work::default() };
+    Workload::new("W8_gp_mll", work, || {
+        let y = constant::<T, B>(&[N], 1);
+        let noise = Array2::<T>::eye(N) * T::of(N as f64);
+        let f = move |x: &[Value<T, B>]| {
+            let l = (x[0].matmul(x[0].t()) + &noise).cholesky().expect("positive definite");
+            let regular = "a Cholesky factor has no zero on its diagonal";
+            let z = l.solve_triangular(&y, Triangle::LOWER).expect(regular);
+            let s = l.solve_triangular(z, Triangle::LOWER.transposed()).expect(regular);
+            y.matmul(s) + l.diagonal(0).ln().sum() * T::of(2.0)
+        };
+        Box::new(Gradient { leaves: vec![Value::new(array(&[N, N], 0))], f })
+    })
 }
 
 /// A Hessian-vector product of a logistic regression, forward over reverse.

@@ -4,10 +4,13 @@
 //! terminal and an untouched result. The functions here take views instead, so that what a pointer may reach is what
 //! the view may reach; the output is borrowed mutably, so no input overlaps it; memory behind a view is initialised.
 
+#[cfg(lapack)]
+pub(crate) mod lapack;
+
 use crate::info::{Cpu, Info, lagging};
 use autodiff_core::Scalar;
-use autodiff_core::ndarray::{ArrayView2, ArrayView3, ArrayViewMut3};
-use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
+use autodiff_core::ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3};
+use cblas_sys::{CBLAS_DIAG, CBLAS_LAYOUT, CBLAS_SIDE, CBLAS_TRANSPOSE, CBLAS_UPLO};
 use std::ffi::c_int;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
@@ -70,6 +73,18 @@ pub(crate) trait Element: Scalar {
         beta: Self,
         c: &mut ArrayViewMut3<'_, Self>,
     );
+
+    /// Replaces `x` (n, r) by the solution of `A X = B` for what it held; `a` (n, n) is read as
+    /// [`Backend::solve_triangular`](autodiff_core::Backend::solve_triangular) says.
+    ///
+    /// # Panics
+    /// Where shapes differ, `a` has no [`Layout`] or `x` none that is row-major.
+    fn solve_triangular_in_place(
+        a: ArrayView2<'_, Self>,
+        upper: bool,
+        unit: bool,
+        x: &mut ArrayViewMut2<'_, Self>,
+    );
 }
 
 /// The layout of the matrices in a batch.
@@ -116,10 +131,13 @@ impl Routine {
     }
 }
 
+/// Whether the build has found a LAPACK.
+const LAPACK: bool = cfg!(lapack);
+
 const OPENBLAS: bool = cfg!(any(feature = "openblas-system", feature = "openblas-static"));
 
 macro_rules! element {
-    ($t:ty, $gemm:ident, $gemv:ident, $ger:ident, $dot:ident) => {
+    ($t:ty, $gemm:ident, $gemv:ident, $ger:ident, $dot:ident, $trsm:ident) => {
         impl Element for $t {
             fn products(
                 alpha: $t,
@@ -245,11 +263,55 @@ macro_rules! element {
                     }
                 }
             }
+
+            fn solve_triangular_in_place(
+                a: ArrayView2<'_, $t>,
+                upper: bool,
+                unit: bool,
+                x: &mut ArrayViewMut2<'_, $t>,
+            ) {
+                const NAME: &str = stringify!($trsm);
+                let (n, r) = x.dim();
+                assert_eq!(a.dim(), (n, n), "{NAME}: no matrix for {n} rows");
+                if x.is_empty() {
+                    return;
+                }
+                let layout = |view: &ArrayView2<'_, $t>| {
+                    Layout::of_view(view)
+                        .unwrap_or_else(|| panic!("{NAME}: no layout for strides {:?}", view.strides()))
+                };
+                let (la, lx) = (layout(&a), layout(&x.view()));
+                assert!(lx.is_row_major(), "{NAME}: the result's strides are {:?}", x.strides());
+                check_library();
+                let _turn = turn();
+                #[cfg(test)]
+                calls::count_linalg("trsm");
+                // SAFETY: the shapes agree (asserted), are not empty (returned above) and, as do the leading dimensions,
+                // fit in an i32: `Layout::of` gives no other, and only those with which CBLAS reaches exactly the
+                // elements of the view. Memory is initialised; `x` is borrowed mutably, so it does not overlap `a`.
+                unsafe {
+                    cblas_sys::$trsm(
+                        CBLAS_LAYOUT::CblasRowMajor,
+                        CBLAS_SIDE::CblasLeft,
+                        // The triangle of the matrix as it is stored.
+                        if upper != la.transposed { CBLAS_UPLO::CblasUpper } else { CBLAS_UPLO::CblasLower },
+                        la.flag(),
+                        if unit { CBLAS_DIAG::CblasUnit } else { CBLAS_DIAG::CblasNonUnit },
+                        n as c_int,
+                        r as c_int,
+                        1.0,
+                        a.as_ptr(),
+                        la.ld,
+                        x.as_mut_ptr(),
+                        lx.ld,
+                    );
+                }
+            }
         }
     };
 }
-element!(f32, cblas_sgemm, cblas_sgemv, cblas_sger, cblas_sdot);
-element!(f64, cblas_dgemm, cblas_dgemv, cblas_dger, cblas_ddot);
+element!(f32, cblas_sgemm, cblas_sgemv, cblas_sger, cblas_sdot, cblas_strsm);
+element!(f64, cblas_dgemm, cblas_dgemv, cblas_dger, cblas_ddot, cblas_dtrsm);
 
 /// Once, before the first product: that the library counts in 32 bits, and that it knows the processor.
 fn check_library() {
@@ -322,7 +384,7 @@ pub(crate) fn info() -> Info {
     };
     let version =
         configuration.as_deref().and_then(|c| c.split_whitespace().nth(1)).map(|version| version.to_string());
-    Info { library: "OpenBLAS", version, kernel, configuration, threads: threads() }
+    Info { library: "OpenBLAS", version, kernel, configuration, threads: threads(), lapack: LAPACK }
 }
 
 /// See [`crate::info()`].
@@ -335,7 +397,7 @@ pub(crate) fn info() -> Info {
             library::text(library::bli_arch_string(library::bli_arch_query_id())),
         )
     };
-    Info { library: "BLIS", version, kernel, configuration: None, threads: threads() }
+    Info { library: "BLIS", version, kernel, configuration: None, threads: threads(), lapack: LAPACK }
 }
 
 /// See [`crate::info()`].
@@ -356,19 +418,34 @@ pub(crate) fn info() -> Info {
         kernel: None,
         configuration: Some(configuration),
         threads: threads(),
+        lapack: LAPACK,
     }
 }
 
 /// See [`crate::info()`].
 #[cfg(feature = "accelerate")]
 pub(crate) fn info() -> Info {
-    Info { library: "Accelerate", version: None, kernel: None, configuration: None, threads: threads() }
+    Info {
+        library: "Accelerate",
+        version: None,
+        kernel: None,
+        configuration: None,
+        threads: threads(),
+        lapack: LAPACK,
+    }
 }
 
 /// See [`crate::info()`].
 #[cfg(feature = "netlib")]
 pub(crate) fn info() -> Info {
-    Info { library: "libblas", version: None, kernel: None, configuration: None, threads: threads() }
+    Info {
+        library: "libblas",
+        version: None,
+        kernel: None,
+        configuration: None,
+        threads: threads(),
+        lapack: LAPACK,
+    }
 }
 
 /// The threads that the library would use for a large product.
@@ -491,9 +568,21 @@ impl Drop for Cap {
 #[cfg(test)]
 pub(crate) mod calls {
     use super::Routine;
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
 
     thread_local!(static CALLS: Cell<[usize; 4]> = const { Cell::new([0; 4]) });
+    thread_local!(static LINALG: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) });
+
+    pub(super) fn count_linalg(name: &'static str) {
+        LINALG.with_borrow_mut(|calls| calls.push(name));
+    }
+
+    /// The routines of linear algebra that `f` calls on this thread, without questions for workspaces.
+    pub(crate) fn linalg_during<R>(f: impl FnOnce() -> R) -> (R, Vec<&'static str>) {
+        LINALG.take();
+        let result = f();
+        (result, LINALG.take())
+    }
 
     pub(super) fn count(routine: Routine) {
         let mut calls = CALLS.get();

@@ -2,7 +2,7 @@
 
 use crate::gate::{Element, Layout};
 use autodiff_core::Native;
-use autodiff_core::backend::Backend;
+use autodiff_core::backend::{Backend, LinalgError};
 use autodiff_core::ndarray::{
     Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, CowArray, Ix2, ShapeBuilder,
 };
@@ -35,6 +35,28 @@ pub(crate) fn gemm<T: Element>(
     }
     product(alpha, a.view(), b.view(), beta, dense.view_mut());
     c.assign(&dense);
+}
+
+/// The solution of a triangular system; see [`Backend::solve_triangular`].
+///
+/// One column is left to the pure-Rust code: `trsv` took 1.2 to 2.6 of its time (OpenBLAS 0.3.21, orders 50 to 500), `trsm`
+/// with as many columns as rows 0.3 to 0.9.
+pub(crate) fn solve_triangular<T: Element>(
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    upper: bool,
+    unit: bool,
+) -> Result<Array2<T>, LinalgError> {
+    let large = [b.nrows(), b.ncols()].iter().any(|&n| i32::try_from(n).is_err());
+    // OpenBLAS multiplies by the reciprocals of the diagonal, and those of subnormal numbers overflow. Zeros are reported
+    // there, too.
+    let small = |x: &T| x.abs() < T::min_positive_value();
+    if large || b.ncols() < 2 || (!unit && a.diag().iter().any(small)) {
+        return T::solve_triangular(a, b, upper, unit, gemm);
+    }
+    let mut x = b.as_standard_layout().into_owned();
+    T::solve_triangular_in_place(expressible(a).view(), upper, unit, &mut x.view_mut());
+    Ok(x)
 }
 
 fn product<T: Element>(
@@ -97,5 +119,28 @@ pub(crate) fn products<T: Element>(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Blas;
+    use crate::gate::calls::linalg_during;
+    use autodiff_core::Backend;
+    use autodiff_core::ndarray::{Array2, s};
+
+    #[test]
+    fn triangular_systems_of_several_columns_go_to_the_library() {
+        let a = Array2::from_shape_fn((130, 130), |(i, j)| 1.0 / (1 + i.abs_diff(j)) as f64);
+        let calls = |f: &dyn Fn()| linalg_during(f).1;
+        assert_eq!(calls(&|| drop(Blas::solve_triangular(a.view(), a.view(), true, false))), ["trsm"]);
+        assert_eq!(calls(&|| drop(Blas::inv(a.view()))), ["trsm"; 2]);
+        let column = a.slice(s![.., ..1]);
+        assert_eq!(calls(&|| drop(Blas::solve_triangular(a.view(), column, true, false))), [""; 0]);
+        let mut tiny = a.clone();
+        tiny[(7, 7)] = f64::MIN_POSITIVE / 8.0;
+        let solve = |unit| calls(&|| drop(Blas::solve_triangular(tiny.view(), a.view(), true, unit)));
+        assert_eq!(solve(false), [""; 0], "a diagonal without a reciprocal");
+        assert_eq!(solve(true), ["trsm"], "a diagonal that is not read");
     }
 }

@@ -17,6 +17,8 @@ pub struct Info {
     pub configuration: Option<String>,
     /// How many threads it uses for a large product.
     pub threads: usize,
+    /// Whether there is a LAPACK, which computes `eigh` and `svd` of larger matrices; else it is the pure-Rust code.
+    pub lapack: bool,
 }
 
 impl fmt::Display for Info {
@@ -28,7 +30,8 @@ impl fmt::Display for Info {
         if let Some(kernel) = &self.kernel {
             write!(f, ", {kernel} kernels")?;
         }
-        write!(f, ", {} thread{}", self.threads, if self.threads == 1 { "" } else { "s" })
+        write!(f, ", {} thread{}", self.threads, if self.threads == 1 { "" } else { "s" })?;
+        f.write_str(if self.lapack { "" } else { ", no LAPACK" })
     }
 }
 
@@ -123,6 +126,7 @@ mod tests {
             kernel: Some(kernel.into()),
             configuration: None,
             threads: 2,
+            lapack: true,
         }
     }
 
@@ -149,6 +153,16 @@ mod tests {
         ] {
             assert_eq!(lagging(&with(kernel), cpu, None), None, "{kernel}");
         }
+    }
+
+    #[test]
+    fn a_lapack_that_is_missing_is_told() {
+        let info = with("Zen");
+        assert_eq!(info.to_string(), "OpenBLAS 0.3.21, Zen kernels, 2 threads");
+        assert_eq!(
+            Info { lapack: false, ..info }.to_string(),
+            "OpenBLAS 0.3.21, Zen kernels, 2 threads, no LAPACK"
+        );
     }
 
     #[test]

@@ -6,12 +6,19 @@ mod batch;
 mod gate;
 mod gemm;
 mod info;
+#[cfg(lapack)]
+mod linalg;
 
 pub use info::{Info, info};
 
-use autodiff_core::ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
+use autodiff_core::backend::LinalgError;
+#[cfg(lapack)]
+use autodiff_core::ndarray::Array1;
+use autodiff_core::ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 use autodiff_core::{Backend, Scalar};
 use gate::Element;
+#[cfg(lapack)]
+use linalg::Factorisations;
 use std::any::Any;
 
 #[cfg(not(any(
@@ -60,23 +67,54 @@ impl<T: Scalar> Backend<T> for Blas {
     fn gemm(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: &mut ArrayViewMut2<'_, T>) {
         (Routines::of().gemm)(alpha, a, b, beta, c)
     }
+
+    fn solve_triangular(
+        a: ArrayView2<'_, T>,
+        b: ArrayView2<'_, T>,
+        upper: bool,
+        unit: bool,
+    ) -> Result<Array2<T>, LinalgError> {
+        (Routines::of().solve_triangular)(a, b, upper, unit)
+    }
+
+    #[cfg(lapack)]
+    fn eigh(a: ArrayView2<'_, T>) -> Result<(Array1<T>, Array2<T>), LinalgError> {
+        (Factorisations::of().eigh)(a)
+    }
+
+    #[cfg(lapack)]
+    fn svd(a: ArrayView2<'_, T>) -> Result<(Array2<T>, Array1<T>, Array2<T>), LinalgError> {
+        (Factorisations::of().svd)(a)
+    }
 }
 
-/// What there is for one element type.
+/// The products for one element type.
 struct Routines<T> {
     matmul: fn(ArrayViewD<'_, T>, ArrayViewD<'_, T>, &[usize]) -> ArrayD<T>,
     gemm: fn(T, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>),
+    solve_triangular: fn(ArrayView2<'_, T>, ArrayView2<'_, T>, bool, bool) -> Result<Array2<T>, LinalgError>,
 }
 
 impl<T: Element> Routines<T> {
-    const TABLE: Self = Routines { matmul: batch::matmul, gemm: gemm::gemm };
+    const TABLE: Self =
+        Routines { matmul: batch::matmul, gemm: gemm::gemm, solve_triangular: gemm::solve_triangular };
 }
 
 impl<T: Scalar> Routines<T> {
-    /// The table for `T`. CBLAS has one set of functions for each type, but `Blas` is a backend for every `T: Scalar`,
-    /// so that code which is generic over it does not change with the backend; the compiler sees which it is.
     fn of() -> &'static Self {
-        let all: [&'static dyn Any; 2] = [&Routines::<f64>::TABLE, &Routines::<f32>::TABLE];
-        all.into_iter().find_map(|table| table.downcast_ref()).expect("an element type is f64 or f32")
+        table([&Routines::<f64>::TABLE, &Routines::<f32>::TABLE])
     }
+}
+
+#[cfg(lapack)]
+impl<T: Scalar> Factorisations<T> {
+    fn of() -> &'static Self {
+        table([&Factorisations::<f64>::TABLE, &Factorisations::<f32>::TABLE])
+    }
+}
+
+/// The table for one element type. CBLAS has one set of functions for each, but `Blas` is a backend for every `T: Scalar`,
+/// so that code which is generic over it does not change with the backend; the compiler sees which it is.
+fn table<R: Any>(all: [&'static dyn Any; 2]) -> &'static R {
+    all.into_iter().find_map(|table| table.downcast_ref()).expect("an element type is f64 or f32")
 }

@@ -2,8 +2,9 @@
 
 /// A mistake in a call: shapes that do not fit, an axis or an index that is not there, a missing gradient.
 ///
-/// Every method that can fail comes twice: `reshape` panics with this error's message at the caller's line,
-/// as `ndarray`'s own methods do, and `try_reshape` returns it.
+/// Every method that can fail so comes twice: `reshape` panics with this error's message at the caller's line,
+/// as `ndarray`'s own methods do, and `try_reshape` returns it. A method whose failure depends on the data, as
+/// `cholesky`'s does, comes once and returns a `Result`, for mistakes in shapes too.
 ///
 /// ```
 /// use autodiff_core::{Error, native::Value};
@@ -237,6 +238,40 @@ pub enum Error {
         /// The shape at hand.
         shape: Vec<usize>,
     },
+    /// A matrix that is not square, for an operation on square ones.
+    #[error("{op}: got shape {shape:?}, expected square matrices, (..., n, n)")]
+    Square {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// A matrix and right-hand sides that do not fit together.
+    #[error(
+        "{op}: shapes {left:?} and {right:?} do not fit; expected {expected}, with leading axes that broadcast"
+    )]
+    System {
+        /// The operation.
+        op: &'static str,
+        /// Shape of the matrix.
+        left: Vec<usize>,
+        /// Shape of the right-hand sides.
+        right: Vec<usize>,
+        /// The shapes that fit, in words.
+        expected: &'static str,
+    },
+    /// A matrix for which there is no result: it depends on the data.
+    #[error("{op}: shape {shape:?}{}: {reason}", which(index))]
+    Linalg {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+        /// Which of the matrices in the last two axes it is: the indices along the axes before them.
+        index: Vec<usize>,
+        /// What is wrong with it.
+        reason: LinalgError,
+    },
     /// Analytic and numeric derivatives that differ.
     #[error("{0}")]
     Gradient(String),
@@ -279,6 +314,10 @@ fn axis_range(ndim: usize) -> String {
         0 => "no axis, since it has none".to_string(),
         n => format!("-{n} to {}", n - 1),
     }
+}
+
+fn which(index: &[usize]) -> String {
+    if index.is_empty() { String::new() } else { format!(", matrix {index:?}") }
 }
 
 fn count(shape: &[usize]) -> usize {

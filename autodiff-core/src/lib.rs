@@ -61,6 +61,7 @@ mod compose;
 mod error;
 mod graph;
 mod lazy;
+mod linalg;
 pub mod native;
 mod operators;
 mod ops;
@@ -77,6 +78,7 @@ pub use error::Error;
 pub use graph::no_grad;
 #[doc(hidden)]
 pub use lazy::{Fusing, with_fusing};
+pub use linalg::Triangle;
 pub use native::Native;
 pub use ndarray;
 pub use ops::{Mask, try_where, where_};

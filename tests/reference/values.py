@@ -272,6 +272,114 @@ def composites():
     case("gated", gated, [(2, 3), (3, 2), (3, 2)])
 
 
+def triangle(a, unit=False):
+    """A well-conditioned lower triangular matrix."""
+    return jnp.tril(a, -1) / 2 + (jnp.eye(a.shape[-1]) if unit else spread_diagonal(a))
+
+
+def spread_diagonal(a):
+    return jnp.eye(a.shape[-1]) * (2 + jnp.arange(a.shape[-1]))
+
+
+def stairs(a):
+    """a / 2 with 2, 4, 6, ... added on the diagonal: its spectrum is well apart."""
+    m, n = a.shape[-2:]
+    return a / 2 + jnp.eye(m, n) * (2.0 * (1 + jnp.arange(n)))
+
+
+def even(a):
+    return (a + jnp.swapaxes(a, -1, -2)) / 2
+
+
+def positive(a):
+    return a @ jnp.swapaxes(a, -1, -2) + jnp.eye(a.shape[-1])
+
+
+def linear_algebra():
+    """Functions that do not depend on the signs of vectors, of matrices made to be well-conditioned."""
+    linalg = jnp.linalg
+    solve_triangular = jax.scipy.linalg.solve_triangular
+    swapped = lambda a: jnp.swapaxes(a, -1, -2)
+    square = [(1, 1), (2, 2), (3, 3), (4, 4), (2, 3, 3), (2, 1, 2, 2)]
+    oblong = [(3, 2), (2, 3), (5, 3), (1, 3), (3, 1), (2, 3, 2), (2, 2, 4)]
+
+    systems = [((2, 2), (2,)), ((3, 3), (3, 2)), ((4, 4), (4,)), ((2, 3, 3), (2, 3, 2)), ((2, 3, 3), (3,)), ((3, 3), (2, 3, 1)),
+               ((2, 1, 2, 2), (3, 2, 2))]
+    for a, b in systems:
+        # A vector is a vector beside a batch too.
+        column = lambda b: b[:, None] if b.ndim == 1 else b
+        cut = lambda b, x: x[..., 0] if b.ndim == 1 else x
+        case("solve", lambda a, b: cut(b, linalg.solve(stairs(a), column(b))), [a, b], -1, 1)
+        for lower, trans, unit in [(True, 0, False), (False, 0, False), (True, 1, False), (False, 1, True), (True, 0, True)]:
+            def f(a, b):
+                t = triangle(a, unit)
+                b_, t = column(b), t if lower else swapped(t)
+                batch = jnp.broadcast_shapes(t.shape[:-2], b_.shape[:-2])
+                t = jnp.broadcast_to(t, batch + t.shape[-2:])
+                b_ = jnp.broadcast_to(b_, batch + b_.shape[-2:])
+                g = lambda t, b: solve_triangular(t, b, trans=trans, lower=lower, unit_diagonal=unit)
+                for _ in batch:
+                    g = jax.vmap(g)
+                return cut(b, g(t, b_))
+            case("solve_triangular", f, [a, b], -1, 1, lower=lower, trans=trans, unit=unit)
+
+    for shape in square:
+        case("inv", lambda a: linalg.inv(stairs(a)), [shape], -1, 1)
+        case("det", lambda a: linalg.det(stairs(a)), [shape], -1, 1)
+        case("slogdet", lambda a: linalg.slogdet(stairs(a))[1], [shape], -1, 1)
+        case("cholesky", lambda a: linalg.cholesky(positive(a)), [shape], -1, 1)
+        case("eigvalsh", lambda a: linalg.eigvalsh(even(stairs(a))), [shape], -1, 1)
+        for k in [-1, 2, 3]:
+            case("matrix_power", lambda a: linalg.matrix_power(stairs(a), k), [shape], -1, 1, n=k)
+
+        def projections(a):
+            w, v = linalg.eigh(even(stairs(a)))
+            return v * v * w[..., None, :]
+
+        def exponential(a):
+            w, v = linalg.eigh(even(stairs(a)) / 4)
+            return (v * jnp.exp(w)[..., None, :]) @ swapped(v)
+
+        case("eigh_squares", projections, [shape], -1, 1)
+        case("eigh_exp", exponential, [shape], -1, 1)
+
+    for shape in square + oblong:
+        def squares(a):
+            u, s, vt = linalg.svd(stairs(a), full_matrices=False)
+            return (u * u) @ (s[..., None] * vt)**2
+
+        def factors(a):
+            q, r = linalg.qr(stairs(a))
+            return (q * q) @ (r * r)
+
+        case("svdvals", lambda a: linalg.svd(stairs(a), compute_uv=False), [shape], -1, 1)
+        # JAX has no derivative of the factors of a wide matrix.
+        wide = shape[-2] < shape[-1]
+        if not wide:
+            case("svd_squares", squares, [shape], -1, 1)
+            case("qr_squares", factors, [shape], -1, 1)
+        case("pinv", lambda a: linalg.pinv(stairs(a)), [shape], -1, 1)
+        case("trace", lambda a: jnp.trace(a, axis1=-2, axis2=-1), [shape])
+        for k in [-1, 0, 2]:
+            case("tril", lambda a: jnp.tril(a, k), [shape], k=k)
+            case("triu", lambda a: jnp.triu(a, k), [shape], k=k)
+            if -shape[-2] < k < shape[-1]:
+                case("diagonal", lambda a: jnp.diagonal(a, k, -2, -1), [shape], k=k)
+    for shape in [(1,), (4,)]:
+        case("diag", jnp.diag, [shape])
+    for a, b in [((4, 2), (4,)), ((3, 3), (3, 2)), ((2, 4), (2,)), ((5, 3), (5, 2))]:
+        case("lstsq", lambda a, b: linalg.pinv(stairs(a)) @ b, [a, b], -1, 1)
+
+    def likelihood(x, y, scale):
+        """Of a Gaussian process."""
+        k = jnp.exp(-((x[:, None] - x[None]) / scale) ** 2) + 0.25 * jnp.eye(x.shape[0])
+        l = linalg.cholesky(k)
+        s = jax.scipy.linalg.cho_solve((l, True), y)
+        return y @ s + 2 * jnp.log(jnp.diagonal(l)).sum()
+
+    case("likelihood", likelihood, [(6,), (6,), ranged((), 0.5, 1.5)])
+
+
 def special():
     mp = mpmath
     half = mp.mpf(1) / 2
@@ -336,6 +444,7 @@ reductions()
 products()
 shapes()
 composites()
+linear_algebra()
 versions = {"python": platform.python_version(), "jax": jax.__version__, "numpy": np.__version__, "mpmath": mpmath.__version__}
 
 

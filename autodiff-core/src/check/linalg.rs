@@ -363,6 +363,11 @@ fn check_solve<T: Scalar, B: Backend<T>>(name: &str, a: ArrayView2<'_, T>) {
         let x = B::solve(a, b.view())
             .unwrap_or_else(|e| panic!("solve, {name} of order {n} on {}: {e}", B::NAME));
         check_residual::<T, B>(&format!("solve, {name}"), &wide, &wider(&x), &wider(&b));
+        let x = B::lu(a)
+            .solve_transposed::<B>(b.view())
+            .unwrap_or_else(|e| panic!("solve_transposed, {name} of order {n} on {}: {e}", B::NAME));
+        let transpose = wide.t().to_owned();
+        check_residual::<T, B>(&format!("solve_transposed, {name}"), &transpose, &wider(&x), &wider(&b));
     }
     let inverse = B::inv(a).unwrap_or_else(|e| panic!("inv, {name} of order {n} on {}: {e}", B::NAME));
     check_residual::<T, B>(&format!("inv, {name}"), &wide, &wider(&inverse), &Array2::eye(n));

@@ -79,7 +79,20 @@ fn every_kind_of_wrong_rule_is_found() {
 #[test]
 fn operations_are_all_in_the_table() {
     let names = conformance::operations::<f64, Native>();
-    for name in ["exp", "pow", "where", "sum", "max", "logsumexp", "matmul", "slice", "concat", "stack"] {
+    for name in [
+        "exp",
+        "pow",
+        "where",
+        "sum",
+        "max",
+        "logsumexp",
+        "matmul",
+        "slice",
+        "concat",
+        "stack",
+        "solve",
+        "svd",
+    ] {
         assert!(names.contains(&name), "{name} is missing from {names:?}");
     }
 }

@@ -64,6 +64,8 @@ struct Plan<T> {
     /// Steps of expressions, and the places of the axes of these.
     known: HashMap<*const Expr<T>, (usize, Places)>,
     outputs: Vec<(usize, Arc<Expr<T>>)>,
+    /// The axes of the reductions among them.
+    folds: Vec<AxisSet>,
     evaluate: super::Evaluate<T>,
 }
 
@@ -81,6 +83,7 @@ impl<T: Scalar> Plan<T> {
             operands: Vec::new(),
             known: HashMap::new(),
             outputs: Vec::new(),
+            folds: Vec::new(),
             evaluate: first.evaluate,
         };
         let places = (0..plan.shape.len()).map(Some).collect();
@@ -154,12 +157,16 @@ impl<T: Scalar> Plan<T> {
                 None => {
                     let operands = expr.operands();
                     let Some(x) = operands.first() else { return };
-                    let arg = self.tensor(x, places);
-                    let axes = set(axes.iter().filter_map(|&axis| places[axis])) & self.varies[arg];
+                    let long = axes.iter().filter(|&&axis| x.shape()[axis] != 1);
+                    let axes = set(long.filter_map(|&axis| places[axis]));
                     if *op == Reduction::LogSumExp {
                         debug_assert!(self.can_read(axes), "it goes along rows");
                         self.rows = axes;
                     }
+                    // Known before its operand is: the rows that there may be inside must not cut it.
+                    self.folds.push(axes);
+                    let arg = self.tensor(x, places);
+                    debug_assert_eq!(self.varies[arg] & axes, axes, "operands have no repeated axes");
                     self.push(expr, places, Step::Fold { op: *op, arg, axes })
                 }
             },
@@ -298,11 +305,7 @@ impl<T: Scalar> Plan<T> {
         if !suffix || lengths.product::<usize>() > LONGEST_ROW {
             return false;
         }
-        let others = self.steps.iter().all(|step| match step {
-            Step::Fold { axes, .. } => axes & folded == 0 || folded & !axes == 0,
-            _ => true,
-        });
-        others
+        self.folds.iter().all(|axes| axes & folded == 0 || folded & !axes == 0)
     }
 
     /// Computes an expression on its own, and reads its result.

@@ -6,12 +6,14 @@
 
 pub(crate) mod elementwise;
 mod index;
+pub(crate) mod linalg;
 mod linear;
 mod matmul;
 mod reduce;
 
 pub(crate) use elementwise::Select;
 pub(crate) use index::{Concat, IndexAdd, IndexSelect, Slice, Unslice};
+pub(crate) use linalg::{Diagonal, Embed, SolveTriangular};
 pub(crate) use linear::{Alias, BroadcastTo, Permute, Reshape};
 pub(crate) use matmul::Matmul;
 pub(crate) use reduce::{Along, Extremum, LogSumExp, Mean, Softmax, Sum};
@@ -134,4 +136,22 @@ table![
     IndexSelect,
     IndexAdd,
     Concat,
+    linalg::Weigh,
+    Diagonal,
+    Embed,
+    SolveTriangular,
+    linalg::Solve<T>,
+    linalg::Inverse<T>,
+    linalg::Det<T>,
+    linalg::LnDet<T>,
+    linalg::Cofactor<T>,
+    linalg::Cholesky<T>,
+    linalg::Cotangent,
+    linalg::Orthogonal<T>,
+    linalg::Upper<T>,
+    linalg::Eigenvalues<T>,
+    linalg::Eigenvectors<T>,
+    linalg::SingularValues<T>,
+    linalg::SingularVectors<T>,
+    linalg::Pinv<T>,
 ];

@@ -33,13 +33,37 @@ impl<T: Scalar> Lu<T> {
     ///
     /// [`LinalgError::Singular`] where U has a zero on its diagonal.
     pub fn solve<B: Backend<T>>(&self, b: ArrayView2<'_, T>) -> Result<Array2<T>, LinalgError> {
-        if let Some(pivot) = self.factors.diag().iter().position(|&u| u == T::zero()) {
-            return Err(LinalgError::Singular { pivot });
-        }
+        self.check()?;
         let mut x = row_major(b);
-        exchange(&mut x.view_mut(), &self.pivots);
+        exchange(&mut x.view_mut(), self.exchanges());
         let x = B::solve_triangular(self.factors.view(), x.view(), false, true)?;
         B::solve_triangular(self.factors.view(), x.view(), true, false)
+    }
+
+    /// The solution X of `A^T X = B` for B of shape (n, r).
+    ///
+    /// # Errors
+    ///
+    /// As for [`solve`](Lu::solve).
+    pub fn solve_transposed<B: Backend<T>>(&self, b: ArrayView2<'_, T>) -> Result<Array2<T>, LinalgError> {
+        self.check()?;
+        let x = B::solve_triangular(self.factors.t(), b, false, false)?;
+        let x = B::solve_triangular(self.factors.t(), x.view(), true, true)?;
+        let mut x = row_major(x.view());
+        exchange(&mut x.view_mut(), self.exchanges().rev());
+        Ok(x)
+    }
+
+    /// Fails where U has a zero on its diagonal.
+    pub(crate) fn check(&self) -> Result<(), LinalgError> {
+        match self.factors.diag().iter().position(|&u| u == T::zero()) {
+            Some(pivot) => Err(LinalgError::Singular { pivot }),
+            None => Ok(()),
+        }
+    }
+
+    fn exchanges(&self) -> impl DoubleEndedIterator<Item = (usize, usize)> {
+        exchanges(&self.pivots)
     }
 
     /// The determinant; intermediate results do not overflow.
@@ -62,8 +86,7 @@ impl<T: Scalar> Lu<T> {
 
     /// The determinant as `product * 2^exponent`: one logarithm of it is nearer than a sum of many.
     fn product(&self) -> (f64, i64) {
-        let exchanges = self.pivots.iter().enumerate().filter(|&(i, &p)| i != p).count();
-        let mut product = if exchanges % 2 == 0 { 1.0 } else { -1.0 };
+        let mut product = if self.exchanges().count().is_multiple_of(2) { 1.0 } else { -1.0 };
         let mut exponent = 0;
         for &u in self.factors.diag() {
             let (fraction, e) = fraction_and_exponent(u.as_f64());
@@ -119,18 +142,23 @@ fn factor<T: Scalar>(mut a: ArrayViewMut2<'_, T>, pivots: &mut [usize], gemm: Ge
     let (pivots_left, pivots_right) = pivots.split_at_mut(half);
     factor(a.slice_mut(s![.., ..half]), pivots_left, gemm);
     let (mut left, mut right) = a.split_at(Axis(1), half);
-    exchange(&mut right, pivots_left);
+    exchange(&mut right, exchanges(pivots_left));
     let (mut above, mut below) = right.split_at(Axis(0), half);
     solve_in_place(left.slice(s![..half, ..]), above.view_mut(), false, true, gemm);
     gemm(-T::one(), left.slice(s![half.., ..]), above.view(), T::one(), &mut below);
     factor(below, pivots_right, gemm);
-    exchange(&mut left.slice_mut(s![half.., ..]), pivots_right);
+    exchange(&mut left.slice_mut(s![half.., ..]), exchanges(pivots_right));
     pivots_right.iter_mut().for_each(|p| *p += half);
 }
 
-/// Exchanges row `i` with row `pivots[i]`, in order.
-fn exchange<T: Scalar>(a: &mut ArrayViewMut2<'_, T>, pivots: &[usize]) {
-    for (i, &p) in pivots.iter().enumerate().filter(|&(i, &p)| i < p) {
+/// The pairs of rows that are not the same.
+fn exchanges(pivots: &[usize]) -> impl DoubleEndedIterator<Item = (usize, usize)> {
+    pivots.iter().copied().enumerate().filter(|&(i, p)| i < p)
+}
+
+/// Exchanges pairs of rows, in order; the first row of a pair is above the second.
+fn exchange<T: Scalar>(a: &mut ArrayViewMut2<'_, T>, pairs: impl Iterator<Item = (usize, usize)>) {
+    for (i, p) in pairs {
         let (mut above, mut below) = a.view_mut().split_at(Axis(0), p);
         let (above, below) = (above.row_mut(i), below.row_mut(0));
         let contiguous = "rows are contiguous";

@@ -1,0 +1,131 @@
+//! Random expressions, computed fused and one operation at a time.
+
+use autodiff::{Value, where_};
+use autodiff_core::{Fusing, with_fusing};
+use ndarray::{ArrayD, IxDyn};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Shapes that broadcast together, whatever is picked: whole, with missing axes, rows and columns.
+const SPACES: [[usize; 3]; 6] = [[2, 3, 4], [1, 5, 7], [3, 1, 1], [2, 40, 33], [1, 1, 3000], [130, 2, 9]];
+
+fn array(shape: &[usize], rng: &mut ChaCha8Rng) -> ArrayD<f64> {
+    ArrayD::from_shape_simple_fn(IxDyn(shape), || rng.random_range(-1.5..1.5))
+}
+
+/// A leaf of the space's shape, or with some axes of length 1 or missing, in one of several layouts.
+fn leaf(space: &[usize; 3], rng: &mut ChaCha8Rng) -> ArrayD<f64> {
+    let shape: Vec<usize> = space.iter().map(|&n| if rng.random_range(0..4) == 0 { 1 } else { n }).collect();
+    match rng.random_range(0..5) {
+        0 => array(&shape[rng.random_range(0..3)..], rng),
+        1 => array(&shape.iter().rev().copied().collect::<Vec<_>>(), rng).reversed_axes(),
+        2 => {
+            let wide: Vec<usize> = shape.iter().map(|&n| 2 * n).collect();
+            array(&wide, rng).slice_move(ndarray::s![..;2, ..;-2, 1..;2]).into_dyn()
+        }
+        _ => array(&shape, rng),
+    }
+}
+
+/// Values made from the leaves by random operations, of which some are looked at on the way.
+fn expression(leaves: &[Value], seed: u64) -> Vec<Value> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut values = leaves.to_vec();
+    for _ in 0..rng.random_range(3..25) {
+        let pick = |rng: &mut ChaCha8Rng| values[rng.random_range(0..values.len())].clone();
+        let (a, b) = (pick(&mut rng), pick(&mut rng));
+        let axis = if a.ndim() == 0 { 0 } else { rng.random_range(0..a.ndim()) };
+        let has_axes = a.ndim() > 0;
+        let next = match rng.random_range(0..18) {
+            0 | 1 => &a + &b,
+            2 | 3 => &a * &b,
+            4 => &a - &b,
+            5 => a.tanh(),
+            6 => a.sigmoid() / (b.square() + 1.0),
+            7 => a.maximum(&b),
+            8 => where_(&a.gt(0.1), &a, 0.5 * &b),
+            9 if has_axes => a.sum_keepdims(axis) * 0.1,
+            10 if has_axes => a.mean_axis(axis),
+            11 if has_axes => a.max_keepdims(axis),
+            12 if has_axes => a.softmax(axis),
+            13 if has_axes => a.logsumexp_keepdims(-1),
+            14 => a.mean(),
+            15 if has_axes => a.mean_keepdims([0, -1].as_slice().get(..a.ndim().min(2)).unwrap()),
+            16 => {
+                // Looked at: what follows starts from an array.
+                let _ = a.data();
+                a.sin()
+            }
+            _ => (&a * 0.5).exp() * 0.3,
+        };
+        // Shapes of reduced values may not broadcast with all others any more; those are used no further.
+        if values.iter().all(|v| v.try_add(&next).is_ok()) {
+            values.push(next);
+        }
+    }
+    values
+}
+
+/// What is seen of an expression: values, gradients, and gradients of a sum of gradients.
+fn outcome(inputs: &[ArrayD<f64>], seed: u64, fusing: Fusing) -> Vec<ArrayD<f64>> {
+    with_fusing(fusing, || {
+        let leaves: Vec<Value> = inputs.iter().cloned().map(Value::new).collect();
+        let values = expression(&leaves, seed);
+        let loss = values.iter().fold(Value::constant(0.0), |sum, v| sum + v.square().mean());
+        loss.backward();
+        let mut all: Vec<ArrayD<f64>> = values.iter().map(|v| v.data().to_owned()).collect();
+        all.push(loss.data().to_owned());
+        all.extend(leaves.iter().map(|x| x.grad().data().to_owned()));
+        let wrt: Vec<&Value> = leaves.iter().collect();
+        let slope = loss.grad_of(&wrt).iter().fold(Value::constant(0.0), |sum, g| sum + g.square().sum());
+        if let Ok(second) = slope.try_grad_of(&wrt) {
+            all.extend(second.iter().map(|g| g.data().to_owned()));
+        }
+        all
+    })
+}
+
+/// Elementwise operations give the same bits; sums differ in their order, and so in their rounding.
+fn assert_close(got: &[ArrayD<f64>], want: &[ArrayD<f64>], what: &str) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        assert_eq!(got.shape(), want.shape(), "{what}, array {i}");
+        let scale = want.iter().fold(1.0_f64, |m, x| if x.abs() > m { x.abs() } else { m });
+        for (&x, &y) in got.iter().zip(want) {
+            let same = (x.is_nan() && y.is_nan()) || x == y || (x - y).abs() <= 1e-11 * scale;
+            assert!(same, "{what}, array {i}: {x:e} fused, {y:e} one by one");
+        }
+    }
+}
+
+#[test]
+fn random_expressions_are_the_same_fused_and_one_by_one() {
+    for seed in 0..100 {
+        let mut rng = ChaCha8Rng::seed_from_u64(1000 + seed);
+        let space = SPACES[rng.random_range(0..SPACES.len())];
+        let inputs: Vec<ArrayD<f64>> = (0..rng.random_range(1..4)).map(|_| leaf(&space, &mut rng)).collect();
+        let want = outcome(&inputs, seed, Fusing::Never);
+        for fusing in [Fusing::Always, Fusing::WhereItPays] {
+            assert_close(&outcome(&inputs, seed, fusing), &want, &format!("seed {seed}, {fusing:?}"));
+        }
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let (a, b) = (array(&[700, 300], &mut rng), array(&[1, 300], &mut rng));
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let (a, b) = (Value::new(a.clone()), Value::new(b.clone()));
+            let loss = ((&a + &b).tanh().softmax(-1) * (&a + 2.0)).sum();
+            loss.backward();
+            (loss.item().to_bits(), a.grad().data(), b.grad().data())
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3, 5] {
+        assert!(run(threads) == one, "{threads} threads");
+    }
+}
