@@ -43,6 +43,15 @@
 //! product of a cotangent and a derivative, zero absorbs infinity, and a zero cotangent NaN: what a result does not
 //! depend on has no say in its gradient.
 //!
+//! # When things are computed
+//!
+//! Elementwise operations and reductions of arrays with more than a few hundred elements are not computed at once: they
+//! extend an expression, which runs when its elements are looked at, when an operation of another kind (a product, a
+//! slice) needs them, or when `backward` ends. What runs together shares its passes over memory: the value of a loss and its
+//! gradients, read after `backward`, often take one. Results are those of one operation after the other, but for the
+//! rounding of sums, and do not depend on the number of threads. An expression keeps its operands alive until it has run;
+//! mistakes in shapes are still reported by the call that makes them.
+//!
 //! # Errors
 //!
 //! A mistake in shapes, axes or indices panics at the caller's line, with what was got and what was expected. Every
