@@ -3,7 +3,9 @@
 //! Loops run over packed blocks in the first-level cache: an operand that is packed already is read where it is,
 //! any other is gathered a block at a time. Each operation then has one short loop, which vectorises.
 
+use super::simd::Lanes;
 use crate::backend::Elementwise;
+use crate::rules::elementwise::Select;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};
 use ndarray::iter::{Iter, LanesIter};
@@ -35,20 +37,17 @@ fn packed<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> Arra
     let mut sources: SmallVec<[Source<'_, T>; 3]> = operands.iter().map(|x| Source::new(x, n)).collect();
     for start in (0..n).step_by(BLOCK) {
         let block = start..(start + BLOCK).min(n);
+        // Zeros in the first-level cache, where they are overwritten: memory sees the results alone.
+        result.resize(block.end, T::zero());
+        let y = &mut result[start..];
         match (op, sources.as_mut_slice()) {
-            (Elementwise::Unary(op), [x]) => {
-                result.extend_from_slice(x.block(block));
-                op.apply(&mut result[start..]);
-            }
-            (Elementwise::Binary(op), [a, b]) => {
-                result.extend_from_slice(a.block(block.clone()));
-                op.apply(&mut result[start..], b.block(block));
-            }
+            (Elementwise::Unary(op), [x]) => match x.block(block) {
+                Lanes::Each(x) => op.apply(x, y),
+                Lanes::Same(x) => y.fill(op.call(x)),
+            },
+            (Elementwise::Binary(op), [a, b]) => op.apply(a.block(block.clone()), b.block(block), y),
             (Elementwise::Select, [mask, a, b]) => {
-                let (mask, a, b) = (mask.block(block.clone()), a.block(block.clone()), b.block(block));
-                let chosen =
-                    mask.iter().zip(a).zip(b).map(|((&mask, &a), &b)| if mask != T::zero() { a } else { b });
-                result.extend(chosen);
+                Select::apply(mask.block(block.clone()), a.block(block.clone()), b.block(block), y);
             }
             _ => panic!("elementwise: {op:?} of {} operands", operands.len()),
         }
@@ -61,7 +60,7 @@ enum Source<'a, T> {
     /// Packed: read where it is.
     Slice(&'a [T]),
     /// One element everywhere.
-    Constant(SmallVec<[T; 8]>),
+    Constant(T),
     /// Rows that are packed, one after the other; the rest of the current one; the gathered block.
     Rows(LanesIter<'a, T, IxDyn>, &'a [T], Vec<T>),
     /// Anything else, and the gathered block.
@@ -75,9 +74,7 @@ impl<'a, T: Scalar> Source<'a, T> {
             return Source::Slice(slice);
         }
         match x.first() {
-            Some(&first) if x.strides().iter().all(|&s| s == 0) => {
-                Source::Constant(smallvec::smallvec![first; n.min(BLOCK)])
-            }
+            Some(&first) if x.strides().iter().all(|&s| s == 0) => Source::Constant(first),
             Some(_) if x.strides()[last] == 1 => {
                 Source::Rows(x.lanes(Axis(last)).into_iter(), &[], Vec::with_capacity(n.min(BLOCK)))
             }
@@ -86,11 +83,11 @@ impl<'a, T: Scalar> Source<'a, T> {
     }
 
     /// The elements of the next block, which are those of the given range.
-    fn block(&mut self, range: std::ops::Range<usize>) -> &[T] {
+    fn block(&mut self, range: std::ops::Range<usize>) -> Lanes<'_, T> {
         let n = range.len();
         match self {
-            Source::Slice(all) => &all[range],
-            Source::Constant(block) => &block[..n],
+            Source::Slice(all) => Lanes::Each(&all[range]),
+            &mut Source::Constant(x) => Lanes::Same(x),
             Source::Rows(rows, rest, block) => {
                 block.clear();
                 while block.len() < n {
@@ -103,12 +100,12 @@ impl<'a, T: Scalar> Source<'a, T> {
                     block.extend_from_slice(now);
                     *rest = later;
                 }
-                block
+                Lanes::Each(block)
             }
             Source::Elements(all, block) => {
                 block.clear();
                 block.extend(all.take(n));
-                block
+                Lanes::Each(block)
             }
         }
     }

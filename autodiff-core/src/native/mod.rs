@@ -4,6 +4,7 @@ mod elementwise;
 pub(crate) mod linalg;
 mod matmul;
 mod reduce;
+pub(crate) mod simd;
 
 use crate::backend::{Backend, Elementwise, Reduction};
 use crate::scalar::Scalar;

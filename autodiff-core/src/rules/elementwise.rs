@@ -6,6 +6,7 @@
 use super::{Case, Listed, Needs, Rule};
 use crate::backend::{Backend, Elementwise};
 use crate::graph::Primal;
+use crate::native::simd::{self, Kernel, Lanes};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -64,6 +65,37 @@ macro_rules! bind {
     };
 }
 
+/// A block of an operation's work: its loops run on the widest vectors.
+struct Block<'a, Op, Operands, T> {
+    op: Op,
+    operands: Operands,
+    y: &'a mut [T],
+}
+
+/// A loop of its own for each combination of operands, so that each vectorises.
+macro_rules! loops {
+    ($y:ident, $a:ident in $left:ident, $b:ident in $right:ident, $f:expr) => {
+        match ($left, $right) {
+            (Lanes::Each(a), Lanes::Each(b)) => {
+                for ((y, &$a), &$b) in $y.iter_mut().zip(a).zip(b) {
+                    *y = $f;
+                }
+            }
+            (Lanes::Each(a), Lanes::Same($b)) => {
+                for (y, &$a) in $y.iter_mut().zip(a) {
+                    *y = $f;
+                }
+            }
+            (Lanes::Same($a), Lanes::Each(b)) => {
+                for (y, &$b) in $y.iter_mut().zip(b) {
+                    *y = $f;
+                }
+            }
+            (Lanes::Same($a), Lanes::Same($b)) => $y.fill($f),
+        }
+    };
+}
+
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
@@ -82,14 +114,10 @@ macro_rules! unary {
                 match self { $( Unary::$name $({ $p })? => { let $x = x; $f } )* }
             }
 
-            /// Replaces each element by the operation's result on it: a loop of its own for each operation.
-            pub(crate) fn apply(self, all: &mut [T]) {
-                match self { $(
-                    Unary::$name $({ $p })? => all.iter_mut().for_each(|place| {
-                        let $x = *place;
-                        *place = $f;
-                    }),
-                )* }
+            /// Writes to `y` the operation's results on the elements of `x`, with the bits that `call` gives.
+            pub(crate) fn apply(self, x: &[T], y: &mut [T]) {
+                debug_assert_eq!(x.len(), y.len());
+                simd::widest(Block { op: self, operands: x, y });
             }
 
             #[allow(unused_variables)] // not every derivative reads the parameter
@@ -100,6 +128,18 @@ macro_rules! unary {
                         bind!($dy, at.y());
                         Partial::from($d)
                     }
+                )* }
+            }
+        }
+
+        impl<T: Scalar> Kernel for Block<'_, Unary<T>, &[T], T> {
+            #[inline(always)]
+            fn run(self) {
+                let (x, y) = (self.operands, self.y);
+                match self.op { $(
+                    Unary::$name $({ $p })? => for (y, &$x) in y.iter_mut().zip(x) {
+                        *y = $f;
+                    },
                 )* }
             }
         }
@@ -277,14 +317,9 @@ macro_rules! binary {
                 match self { $( Binary::$name => { let ($a, $b) = (a, b); $f } )* }
             }
 
-            /// Replaces each element of `left` by the operation's result on it and that of `right`.
-            pub(crate) fn apply<T: Scalar>(self, left: &mut [T], right: &[T]) {
-                match self { $(
-                    Binary::$name => left.iter_mut().zip(right).for_each(|(place, &$b)| {
-                        let $a = *place;
-                        *place = $f;
-                    }),
-                )* }
+            /// Writes to `y` the operation's results on the elements of `a` and `b`, with the bits that `call` gives.
+            pub(crate) fn apply<T: Scalar>(self, a: Lanes<'_, T>, b: Lanes<'_, T>, y: &mut [T]) {
+                simd::widest(Block { op: self, operands: [a, b], y });
             }
 
             fn partial<T: Scalar, B: Backend<T>>(self, at: &Primal<'_, T, B>, i: usize) -> Partial<T, B> {
@@ -301,6 +336,16 @@ macro_rules! binary {
                         bind!($by, at.y());
                         Partial::from($db)
                     }
+                )* }
+            }
+        }
+
+        impl<T: Scalar> Kernel for Block<'_, Binary, [Lanes<'_, T>; 2], T> {
+            #[inline(always)]
+            fn run(self) {
+                let ([a, b], y) = (self.operands, self.y);
+                match self.op { $(
+                    Binary::$name => loops!(y, $a in a, $b in b, $f),
                 )* }
             }
         }
@@ -406,6 +451,49 @@ binary! {
 /// `a` where the mask, the first input, is not 0, else `b`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Select;
+
+impl Select {
+    /// Writes to `y` the elements of `a` where those of `mask` are not 0, else those of `b`.
+    pub(crate) fn apply<T: Scalar>(mask: Lanes<'_, T>, a: Lanes<'_, T>, b: Lanes<'_, T>, y: &mut [T]) {
+        match mask {
+            Lanes::Each(mask) => simd::widest(Block { op: Select, operands: (mask, a, b), y }),
+            Lanes::Same(mask) => match if mask != T::zero() { a } else { b } {
+                Lanes::Each(chosen) => y.copy_from_slice(chosen),
+                Lanes::Same(chosen) => y.fill(chosen),
+            },
+        }
+    }
+}
+
+impl<T: Scalar> Kernel for Block<'_, Select, (&[T], Lanes<'_, T>, Lanes<'_, T>), T> {
+    #[inline(always)]
+    fn run(self) {
+        let ((mask, a, b), y) = (self.operands, self.y);
+        let y = y.iter_mut().zip(mask);
+        match (a, b) {
+            (Lanes::Each(a), Lanes::Each(b)) => {
+                for (((y, &mask), &a), &b) in y.zip(a).zip(b) {
+                    *y = if mask != T::zero() { a } else { b };
+                }
+            }
+            (Lanes::Each(a), Lanes::Same(b)) => {
+                for ((y, &mask), &a) in y.zip(a) {
+                    *y = if mask != T::zero() { a } else { b };
+                }
+            }
+            (Lanes::Same(a), Lanes::Each(b)) => {
+                for ((y, &mask), &b) in y.zip(b) {
+                    *y = if mask != T::zero() { a } else { b };
+                }
+            }
+            (Lanes::Same(a), Lanes::Same(b)) => {
+                for (y, &mask) in y {
+                    *y = if mask != T::zero() { a } else { b };
+                }
+            }
+        }
+    }
+}
 
 impl<T: Scalar, B: Backend<T>> Rule<T, B> for Select {
     fn name(&self) -> &'static str {

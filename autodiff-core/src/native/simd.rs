@@ -1,0 +1,61 @@
+//! Loops compiled for wider vectors than the target's baseline, chosen when the program runs.
+//!
+//! The baseline of x86-64 is SSE2, two `f64` at a time, which most machines exceed; on AArch64 it is NEON, which is
+//! all there is. A [`Kernel`] is compiled once for each instruction set and runs on the widest the machine has. The
+//! results have the same bits on all of them: a kernel is made of IEEE operations, which vectorisation does not
+//! reorder, and of no fused multiply-add, which a part of the machines would have to emulate.
+#![allow(unsafe_code)]
+
+/// An operand of a block: its elements, or one number that stands for all of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lanes<'a, T> {
+    /// An element for each of the block.
+    Each(&'a [T]),
+    /// The same number everywhere.
+    Same(T),
+}
+
+/// A loop that is to run on the widest vectors there are.
+pub(crate) trait Kernel {
+    /// The loop. Implementations are `#[inline(always)]`, and so is what they call in the loop: it is compiled for
+    /// an instruction set where it is inlined into a function of that set, and nowhere else.
+    fn run(self);
+}
+
+/// Runs a kernel on the widest vectors that the machine has.
+#[inline]
+pub(crate) fn widest(kernel: impl Kernel) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if has_avx512() {
+            // SAFETY: the machine has the features, which is all that the function asks for.
+            return unsafe { avx512(kernel) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the machine has the feature, which is all that the function asks for.
+            return unsafe { avx2(kernel) };
+        }
+    }
+    kernel.run();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn avx512(kernel: impl Kernel) {
+    kernel.run();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2(kernel: impl Kernel) {
+    kernel.run();
+}
