@@ -3,6 +3,7 @@
 mod elementwise;
 mod fused;
 pub(crate) mod linalg;
+pub(crate) mod math;
 mod matmul;
 mod reduce;
 pub(crate) mod simd;
@@ -30,7 +31,7 @@ pub type Value<T = f64> = crate::Value<T, Native>;
 
 /// The kernels of one element type: what `Backend`'s default methods call.
 #[doc(hidden)]
-pub trait Kernels: linalg::Factorisations {
+pub trait Kernels: linalg::Factorisations + math::Real {
     fn elementwise(op: Elementwise<Self>, operands: &[ArrayViewD<'_, Self>]) -> ArrayD<Self>;
     fn reduce(op: Reduction, x: ArrayViewD<'_, Self>, axes: &[usize]) -> ArrayD<Self>;
     fn evaluate(program: &Program<Self>, operands: &[ArrayViewD<'_, Self>]) -> Vec<ArrayD<Self>>;

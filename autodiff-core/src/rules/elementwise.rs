@@ -2,10 +2,14 @@
 //!
 //! A row reads: name, function of numbers, derivative over `Value`s, and the range its tests draw from. The
 //! derivative's parameters are the inputs and the output; `_` is one it does not read, which is then not kept.
+//!
+//! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
+//! function that does not vectorise, for the few elements where the first one is not exact.
 
 use super::{Case, Listed, Needs, Rule};
 use crate::backend::{Backend, Elementwise};
 use crate::graph::Primal;
+use crate::native::math;
 use crate::native::simd::{self, Kernel, Lanes};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -99,7 +103,7 @@ macro_rules! loops {
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
-        $vis:vis $name:ident($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) = $f:expr;
+        $vis:vis $name:ident($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) = $f:expr $(, if $rare:expr => $then:expr)?;
             |$dx:tt, $dy:tt| $d:expr; $lo:literal .. $hi:literal
     )*) => {
         /// Elementwise operations on one array; see the methods of [`Value`] for their meaning.
@@ -111,7 +115,11 @@ macro_rules! unary {
         impl<T: Scalar> Unary<T> {
             /// The operation on a number.
             pub fn call(self, x: T) -> T {
-                match self { $( Unary::$name $({ $p })? => { let $x = x; $f } )* }
+                match self { $( Unary::$name $({ $p })? => {
+                    let $x = x;
+                    $(if $rare { return $then; })?
+                    $f
+                } )* }
             }
 
             /// Writes to `y` the operation's results on the elements of `x`, with the bits that `call` gives.
@@ -137,9 +145,22 @@ macro_rules! unary {
             fn run(self) {
                 let (x, y) = (self.operands, self.y);
                 match self.op { $(
-                    Unary::$name $({ $p })? => for (y, &$x) in y.iter_mut().zip(x) {
-                        *y = $f;
-                    },
+                    Unary::$name $({ $p })? => {
+                        for (y, &$x) in y.iter_mut().zip(x) {
+                            *y = $f;
+                        }
+                        $(
+                            let mut found = false;
+                            for &$x in x {
+                                found |= $rare;
+                            }
+                            if found {
+                                for (y, &$x) in y.iter_mut().zip(x) {
+                                    if $rare { *y = $then; }
+                                }
+                            }
+                        )?
+                    }
                 )* }
             }
         }
@@ -194,13 +215,19 @@ unary! {
     pub(crate) neg(x) = -x; |_, _| -1.0; -2.0..2.0
 
     /// The exponential `e^x`; `d/dx = e^x`.
-    pub exp(x) = x.exp(); |_, y| y; -2.0..2.0
+    pub exp(x) = math::exp(x); |_, y| y; -2.0..2.0
+
+    /// `e^x - 1`, exact near 0; `d/dx = e^x`.
+    pub exp_m1(x) = math::exp_m1(x); |x, _| x.exp(); -2.0..2.0
 
     /// The natural logarithm; `d/dx = 1 / x`. `ln(0)` is -inf with gradient +inf; both are NaN below 0.
-    pub ln(x) = x.ln(); |x, _| x.ln_slope(); 0.5..3.0
+    pub ln(x) = math::ln(x); |x, _| x.ln_slope(); 0.5..3.0
 
     /// The derivative of `ln`: `1 / x` on its domain, +inf at either zero.
     pub(crate) ln_slope(x) = if x < T::zero() { T::nan() } else { x.abs().recip() }; |_, y| -(y * y); 0.5..2.0
+
+    /// `ln(1 + x)`, exact near 0; `d/dx = 1 / (1 + x)`. `ln_1p(-1)` is -inf with gradient +inf; both are NaN below -1.
+    pub ln_1p(x) = math::ln_1p(x); |x, _| (x + T::one()).ln_slope(); -0.5..2.0
 
     /// The square root; `d/dx = 1 / (2 sqrt(x))`, +inf at 0; both are NaN below 0.
     pub sqrt(x) = x.sqrt(); |_, y| y.sqrt_slope(); 0.5..3.0
@@ -215,29 +242,25 @@ unary! {
     pub recip(x) = x.recip(); |_, y| -(y * y); 0.5..2.0
 
     /// The sine of an angle in radians; `d/dx = cos(x)`.
-    pub sin(x) = x.sin(); |x, _| x.cos(); -2.0..2.0
+    pub sin(x) = math::sin(x), if math::far(x) => x.sin(); |x, _| x.cos(); -2.0..2.0
 
     /// The cosine of an angle in radians; `d/dx = -sin(x)`.
-    pub cos(x) = x.cos(); |x, _| -x.sin(); -2.0..2.0
+    pub cos(x) = math::cos(x), if math::far(x) => x.cos(); |x, _| -x.sin(); -2.0..2.0
 
     /// The hyperbolic tangent; `d/dx = 1 / cosh(x)^2`, exact in both tails.
-    pub tanh(x) = x.tanh(); |x, _| x.sech2(); -2.0..2.0
+    pub tanh(x) = math::tanh(x); |x, _| x.sech2(); -2.0..2.0
 
     /// `1 / cosh(x)^2`, which `1 - tanh(x)^2` loses where tanh rounds to 1.
-    pub(crate) sech2(x) = { let e = (-(x.abs() + x.abs())).exp(); T::of(4.0) * e / ((T::one() + e) * (T::one() + e)) };
-        |x, y| -2.0 * (y * x.tanh()); -2.0..2.0
+    pub(crate) sech2(x) = math::sech2(x); |x, y| -2.0 * (y * x.tanh()); -2.0..2.0
 
     /// The logistic function `1 / (1 + e^-x)`; `d/dx = sigmoid(x) sigmoid(-x)`, exact in both tails.
-    pub sigmoid(x) = { let e = (-x.abs()).exp(); if x < T::zero() { e / (T::one() + e) } else { (T::one() + e).recip() } };
-        |x, _| x.sigmoid_slope(); -3.0..3.0
+    pub sigmoid(x) = math::sigmoid(x); |x, _| x.sigmoid_slope(); -3.0..3.0
 
     /// The derivative of the logistic function, which `y (1 - y)` loses where sigmoid rounds to 1.
-    pub(crate) sigmoid_slope(x) = { let e = (-x.abs()).exp(); e / ((T::one() + e) * (T::one() + e)) };
-        |x, y| -(y * (0.5 * x).tanh()); -3.0..3.0
+    pub(crate) sigmoid_slope(x) = math::sigmoid_slope(x); |x, y| -(y * (0.5 * x).tanh()); -3.0..3.0
 
     /// `ln(1 + e^x)`, at any magnitude; `d/dx = sigmoid(x)`.
-    pub softplus(x) = { let top = if x < T::zero() { T::zero() } else { x }; top + (-x.abs()).exp().ln_1p() };
-        |x, _| x.sigmoid(); -3.0..3.0
+    pub softplus(x) = math::softplus(x); |x, _| x.sigmoid(); -3.0..3.0
 
     /// The absolute value; `d/dx = sign(x)`, 0 at 0.
     pub abs(x) = x.abs(); |x, _| x.sign(); -2.0..2.0
@@ -264,7 +287,7 @@ unary! {
 
     /// `x^p` for a constant exponent; `d/dx = p x^(p-1)`. `x^0` is 1 everywhere, with gradient 0; NaN for a
     /// negative `x` with a fractional `p`.
-    pub powf(x, p: T = [T::of(2.5), T::of(-1.5), T::of(2.0), T::one(), T::zero()]) = x.powf(p);
+    pub powf(x, p: T = [T::of(2.5), T::of(-1.5), T::of(2.0), T::one(), T::zero()]) = x.to_power(p);
         |x, _| if p == T::zero() { Partial::from(0.0) } else { Partial::from(x.powf(p - T::one()) * p) };
         0.5..2.0
 
@@ -282,7 +305,8 @@ unary! {
         |_, _| 0.0; -2.0..2.0
 }
 
-/// By multiplication where that is exact enough, else through `powf`, in `f64` since it holds every `i32`.
+/// By multiplication where that is exact enough, else by a logarithm.
+#[inline(always)]
 fn powi<T: Scalar>(x: T, n: i32) -> T {
     match n {
         0 => T::one(),
@@ -290,7 +314,7 @@ fn powi<T: Scalar>(x: T, n: i32) -> T {
         2 => x * x,
         3 => x * x * x,
         -1 => x.recip(),
-        _ => T::of(x.as_f64().powf(f64::from(n))),
+        _ => x.to_integer_power(n),
     }
 }
 
@@ -413,13 +437,13 @@ binary! {
     div(a, b) = a / b; |_, b, _| b.recip(); |_, b, y| -(y / b); -2.0..2.0, 0.5..2.0
 
     /// The power, `a^b`.
-    pow(a, b) = a.powf(b);
+    pow(a, b) = a.to_power(b);
         |a, b, _| b.zip(Binary::chain, &a.zip(Binary::pow, &(b - T::one())));
         |a, b, y| y.zip(Binary::chain, &a.zip(Binary::pow_ln, b));
         0.5..2.0, -2.0..2.0
 
     /// `ln(a)`, but 0 where `a` is 0 and `b` is not negative: `a^b` does not change with `b` there.
-    pow_ln(a, b) = if a == T::zero() && b >= T::zero() { T::zero() } else { a.ln() };
+    pow_ln(a, b) = if a == T::zero() && b >= T::zero() { T::zero() } else { math::ln(a) };
         |a, _, _| a.ln_slope(); |_, _, _| 0.0; 0.5..2.0, -2.0..2.0
 
     /// The larger, NaN if either is.

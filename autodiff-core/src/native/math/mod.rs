@@ -1,0 +1,42 @@
+//! Elementary functions that vectorise: exact to 2 ulp (units in the last place) over the whole range, subnormal
+//! numbers, zeros, infinities and NaN included.
+//!
+//! Those of the system's library are calls, one for each number. These are arithmetic, selections and integer
+//! operations on the bits, without a branch or a table, so that a loop over a slice becomes one over vectors. All are
+//! `#[inline(always)]` for the sake of [`Kernel`](super::simd::Kernel).
+//!
+//! None uses a fused multiply-add: IEEE arithmetic, operation by operation, has the same result on every machine and
+//! in every width of vector, so a number does not depend on where it stands in an array. Where a product must be
+//! exact, its factors have few enough digits.
+//!
+//! The polynomials are printed by `coefficients.py`. Reductions and the order of the last additions are those of
+//! fdlibm (Sun Microsystems, <https://www.netlib.org/fdlibm/>).
+
+mod exp;
+mod log;
+mod pow;
+mod real;
+#[cfg(test)]
+mod tests;
+mod trig;
+
+pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_slope, tanh};
+pub(crate) use log::{ln, ln_1p, softplus};
+pub use real::Real;
+pub(crate) use trig::{cos, far, sin};
+
+/// `c[0] + c[1] x + c[2] x^2 + ...`: even and odd powers apart, which halves the chain of operations that wait for
+/// each other.
+#[inline(always)]
+fn polynomial<T: num_traits::Float>(x: T, c: &[T]) -> T {
+    let (square, n) = (x * x, c.len());
+    let (mut same, mut other) = (c[n - 1], c[n - 2]);
+    let mut i = n - 2;
+    while i >= 2 {
+        same = same * square + c[i - 1];
+        other = other * square + c[i - 2];
+        i -= 2;
+    }
+    // Of an odd number of coefficients, the first is left.
+    if i == 1 { (same * square + other * x) + c[0] } else { same * x + other }
+}

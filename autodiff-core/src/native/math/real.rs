@@ -1,0 +1,121 @@
+//! What the functions ask of a type of numbers, for `f64` and `f32`.
+
+use super::{pow, trig};
+
+/// A type of numbers: its bits and its polynomials.
+pub trait Real: num_traits::Float + 'static {
+    /// Adding this to a small number rounds it to an integer, which is then in the lowest bits: 1.5 times the power
+    /// of two whose unit in the last place is 1.
+    const SHIFT: Self;
+    /// The logarithm of 2 in two parts, of which the first has so few digits that its product with an exponent is exact.
+    const LN2: [Self; 2];
+    const LOG2_E: Self;
+    /// An argument from which on `exp` has a normal result.
+    const EXP_NORMAL: Self;
+    /// Where 4 `exp` rounds to 0.
+    const EXP_ZERO: Self;
+    /// The largest argument of `exp` with a finite result.
+    const EXP_MOST: Self;
+    /// Where `exp` is less than a quarter of the rounding of 1.
+    const EXP_NEGLIGIBLE: Self;
+    /// An exponent that brings any subnormal result into the normal range, and 2 to the power of its negative.
+    const LIFT: [Self; 2];
+
+    /// `exp(r) = 1 + r + r^2 EXP(r)` for `|r| <= ln(2) / 2`.
+    const EXP: &'static [Self];
+    /// `ln((1 + s) / (1 - s)) = 2 s + s z LN(z)` for `z = s^2` and `(1 + s) / (1 - s)` in [sqrt(1/2), sqrt(2)].
+    const LN: &'static [Self];
+    /// The same for `s` in [0, 1/3].
+    const LN_WIDE: &'static [Self];
+
+    /// A constant.
+    fn constant(x: f32) -> Self;
+    /// `self 2^k` for a `k` that is given as `k + SHIFT`. The result is a normal number, or wrong.
+    fn scaled(self, k: Self) -> Self;
+    /// `(k, m)` with `self = 2^k m` and `m` in [sqrt(1/2), sqrt(2)), for a positive finite number.
+    fn exponent_and_rest(self) -> (Self, Self);
+
+    /// The largest angle for which [`turned_sine`](Real::turned_sine) is right.
+    const FAR: Self;
+    /// `sin(self + quarters pi / 2)`.
+    fn turned_sine(self, quarters: u64) -> Self;
+    /// `self^y`.
+    fn to_power(self, y: Self) -> Self;
+    /// `self^n`.
+    fn to_integer_power(self, n: i32) -> Self;
+}
+
+macro_rules! real {
+    ($t:ident, $bits:ident, mantissa: $mantissa:literal, exponent: $exponent:literal, bias: $bias:literal,
+        sine: $sine:path, power: $power:path; $($constants:tt)*) => {
+        impl Real for $t {
+            const SHIFT: $t = 1.5 * ((1 as $bits) << $mantissa) as $t;
+            const LOG2_E: $t = std::$t::consts::LOG2_E;
+            $($constants)*
+
+            #[inline(always)]
+            fn constant(x: f32) -> $t {
+                x.into()
+            }
+            #[inline(always)]
+            fn scaled(self, k: $t) -> $t {
+                $t::from_bits(self.to_bits().wrapping_add(k.to_bits() << $mantissa))
+            }
+            #[inline(always)]
+            fn exponent_and_rest(self) -> ($t, $t) {
+                const ONE: $bits = $bias << $mantissa;
+                const UNIT: $t = ((1 as $bits) << $mantissa) as $t;
+                // Subnormal numbers are multiplied out of their range first.
+                let subnormal = self < $t::MIN_POSITIVE;
+                let bits = (if subnormal { self * UNIT } else { self }).to_bits();
+                let above = bits.wrapping_sub(std::$t::consts::FRAC_1_SQRT_2.to_bits());
+                let rest = bits.wrapping_sub(above & ($exponent << $mantissa));
+                // An integer in the last digits of `UNIT`: there is no conversion to call before AVX-512.
+                let k = $t::from_bits((above.wrapping_add(ONE) >> $mantissa) | UNIT.to_bits());
+                let base = UNIT + $bias as $t;
+                let k = k - if subnormal { base + $mantissa as $t } else { base };
+                (k, $t::from_bits(rest))
+            }
+            #[inline(always)]
+            fn turned_sine(self, quarters: u64) -> $t {
+                $sine(self, quarters)
+            }
+            #[inline(always)]
+            fn to_power(self, y: $t) -> $t {
+                $power(self, y.into())
+            }
+            #[inline(always)]
+            fn to_integer_power(self, n: i32) -> $t {
+                $power(self, n.into())
+            }
+        }
+    };
+}
+
+real! {
+    f64, u64, mantissa: 52, exponent: 0xfff, bias: 1023, sine: trig::sine_f64, power: pow::pow_f64;
+    const LN2: [f64; 2] = [0.6931471805598903, 5.497923018708371e-14];
+    const EXP_ZERO: f64 = -748.0;
+    const EXP_NORMAL: f64 = -708.0;
+    const EXP_MOST: f64 = 709.782712893384;
+    const EXP_NEGLIGIBLE: f64 = -44.0;
+    const LIFT: [f64; 2] = [64.0, 1.0 / 18446744073709551616.0];
+    const FAR: f64 = 1e5;
+    const EXP: &'static [f64] = &[0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333326141, 0.0013888888888883752, 0.00019841269874800493, 2.4801587325533363e-05, 2.7557255425746435e-06, 2.7557273661348637e-07, 2.510520637395701e-08, 2.0914679376583935e-09];
+    const LN: &'static [f64] = &[0.666666666666667, 0.39999999999899505, 0.28571428625975487, 0.2222221113479508, 0.18182889125261723, 0.15331721600556042, 0.14616449685043406];
+    const LN_WIDE: &'static [f64] = &[0.6666666666666666, 0.39999999999999525, 0.285714285716001, 0.2222222219823677, 0.18181819897962714, 0.1538454396486055, 0.13335178631449257, 0.11734279061303197, 0.10845178394880015, 0.07492143795550767, 0.1563057780092285];
+}
+
+real! {
+    f32, u32, mantissa: 23, exponent: 0x1ff, bias: 127, sine: trig::sine_f32, power: pow::pow_f32;
+    const LN2: [f32; 2] = [0.693145751953125, 1.428606765330187e-6];
+    const EXP_ZERO: f32 = -106.0;
+    const EXP_NORMAL: f32 = -87.0;
+    const EXP_MOST: f32 = 88.72283;
+    const EXP_NEGLIGIBLE: f32 = -20.0;
+    const LIFT: [f32; 2] = [32.0, 1.0 / 4294967296.0];
+    const FAR: f32 = 1e6;
+    const EXP: &'static [f32] = &[0.5, 0.16666578, 0.041666556, 0.008363173, 0.0013926176];
+    const LN: &'static [f32] = &[0.66666687, 0.3998878, 0.2957995];
+    const LN_WIDE: &'static [f32] = &[0.6666667, 0.39999706, 0.28592357, 0.21706575, 0.2322433];
+}

@@ -1,0 +1,77 @@
+"""Writes reference.csv: for each function, arguments, the `f64` nearest to the result, and what is missing from it in
+thousandths of its unit in the last place. Numbers are hexadecimal digits of their bits.
+
+    pip install mpmath && python reference.py 120
+"""
+
+import math
+import pathlib
+import random
+import struct
+import sys
+
+import mpmath as mp
+
+mp.mp.prec = 300
+TINY, LEAST, MOST = 5e-324, sys.float_info.min, sys.float_info.max
+draw = random.Random(1)
+
+
+def spread(low, high):
+    """A number of either sign whose exponent is anything between two."""
+    return draw.choice([-1, 1]) * math.ldexp(draw.uniform(1, 2), draw.randint(low, high))
+
+
+def around(x):
+    return [math.nextafter(x, -math.inf), x, math.nextafter(x, math.inf)]
+
+
+def sech2(x):
+    return 1 / mp.cosh(x) ** 2
+
+
+def sigmoid(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+# the function, its special points, and what draws others
+small = lambda: spread(-60, 1)
+functions = {
+    "exp": (mp.exp, [-745.1, -708.4, -708.0, 709.78, LEAST, TINY], lambda: draw.choice([draw.uniform(-745, 709), small()])),
+    "exp_m1": (mp.expm1, [-44, -37.5, 709.78, LEAST, TINY, -0.25], lambda: draw.choice([draw.uniform(-50, 709), draw.uniform(-2, 2), small()])),
+    "ln": (mp.log, [TINY, LEAST, MOST, 0.5, 2, *around(1), *around(2**0.5), *around(0.5**0.5)], lambda: draw.choice([abs(spread(-1074, 1023)), draw.uniform(0.5, 2)])),
+    "ln_1p": (mp.log1p, [TINY, -TINY, MOST, *around(2**0.5 - 1), *around(0.5**0.5 - 1), -1 + 2**-53], lambda: draw.choice([abs(spread(-1074, 1023)), draw.uniform(-1, 2), small() / 4])),
+    "tanh": (mp.tanh, [TINY, LEAST, 18.9, 19.1, 22, 25, MOST], lambda: draw.choice([draw.uniform(-20, 20), draw.uniform(-1, 1), small()])),
+    "sech2": (sech2, [18.9, 300, 353.8, 354, 370, 372.9, TINY], lambda: draw.choice([draw.uniform(-373, 373), draw.uniform(-3, 3), small()])),
+    "sigmoid": (sigmoid, [-745, -709, -708, 36.7, 37, TINY], lambda: draw.choice([draw.uniform(-745, 40), draw.uniform(-5, 5), small()])),
+    "sigmoid_slope": (lambda x: sigmoid(x) * sigmoid(-x), [-745, -709, 708, 37, TINY], lambda: draw.choice([draw.uniform(-745, 745), draw.uniform(-5, 5), small()])),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), [-745, -709, 708, 37, MOST, TINY], lambda: draw.choice([draw.uniform(-745, 745), draw.uniform(-5, 5), small()])),
+    "sin": (mp.sin, [TINY, LEAST, *(k * math.pi / 2 for k in range(-4, 5)), 99999.5], lambda: draw.choice([draw.uniform(-1e5, 1e5), draw.uniform(-7, 7), small(), draw.randint(-60000, 60000) * math.pi / 2])),
+    "cos": (mp.cos, [TINY, LEAST, *(k * math.pi / 2 for k in range(-4, 5)), 99999.5], lambda: draw.choice([draw.uniform(-1e5, 1e5), draw.uniform(-7, 7), small(), draw.randint(-60000, 60000) * math.pi / 2])),
+}
+
+
+def power():
+    """A base and an exponent whose power is in range."""
+    base = draw.choice([abs(spread(-1074, 1023)), draw.uniform(0.5, 2), 1 + small() / 8])
+    most = 1074 / abs(math.log2(base)) if base != 1 else 1e300
+    return base, draw.choice([draw.uniform(-most, most), draw.uniform(-most, most) / 100, draw.randint(-8, 8)])
+
+
+def row(name, f, arguments):
+    exact = f(*map(mp.mpf, arguments))
+    y = float(exact)
+    if y == 0 or math.isinf(y):
+        return None
+    missing = round(1000 * (exact - mp.mpf(y)) / mp.mpf(math.ulp(y)))
+    digits = [struct.pack(">d", x).hex() for x in [*arguments, y]]
+    return ",".join([name, *digits, str(missing)])
+
+
+count = int(sys.argv[1])
+rows = []
+for name, (f, points, any_point) in functions.items():
+    rows += [row(name, f, [float(x)]) for x in [*points, *(any_point() for _ in range(count))]]
+rows += [row("pow", mp.power, power()) for _ in range(2 * count)]
+path = pathlib.Path(__file__).with_name("reference.csv")
+path.write_text("\n".join(filter(None, rows)) + "\n")

@@ -1,0 +1,131 @@
+//! Accuracy against `reference.csv` (correctly rounded, by mpmath) for `f64` and against `f64` for `f32`; the same
+//! bits from single numbers and from blocks, on every instruction set.
+
+use super::Real;
+use crate::backend::Unary;
+use crate::scalar::Scalar;
+use std::collections::BTreeMap;
+
+/// The distance of `got` from `want` plus `missing` units in the last place of it.
+fn ulps(got: f64, want: f64, missing: f64) -> f64 {
+    let distance = got.to_bits().wrapping_sub(want.to_bits()) as i64 as f64;
+    let away = if got.is_sign_negative() != want.is_sign_negative() { f64::INFINITY } else { distance };
+    (away - if want < 0.0 { -missing } else { missing }).abs()
+}
+
+#[test]
+fn f64_within_two_units_of_mpmath() {
+    let mut worst = BTreeMap::<&str, (f64, &str)>::new();
+    for row in include_str!("reference.csv").lines() {
+        let fields: Vec<&str> = row.split(',').collect();
+        let number = |i: usize| f64::from_bits(u64::from_str_radix(fields[i], 16).expect("hexadecimal"));
+        let last = fields.len() - 1;
+        let got = match fields[0] {
+            "pow" => number(1).to_power(number(2)),
+            name => unary::<f64>(name).call(number(1)),
+        };
+        let missing = fields[last].parse::<f64>().expect("an integer") / 1000.0;
+        let error = ulps(got, number(last - 1), missing);
+        let worst = worst.entry(fields[0]).or_insert((0.0, ""));
+        if !(error <= worst.0) {
+            *worst = (error, row);
+        }
+    }
+    for (name, (error, row)) in &worst {
+        println!("{name}: {error:.3} at {row}");
+    }
+    assert!(worst.values().all(|&(error, _)| error <= 2.0), "{worst:?}");
+}
+
+fn unary<T: Scalar>(name: &str) -> Unary<T> {
+    functions().into_iter().find(|f| f.0 == name).expect("a function of the list").1
+}
+
+fn functions<T: Scalar>() -> [(&'static str, Unary<T>); 11] {
+    [
+        ("exp", Unary::exp),
+        ("exp_m1", Unary::exp_m1),
+        ("ln", Unary::ln),
+        ("ln_1p", Unary::ln_1p),
+        ("tanh", Unary::tanh),
+        ("sech2", Unary::sech2),
+        ("sigmoid", Unary::sigmoid),
+        ("sigmoid_slope", Unary::sigmoid_slope),
+        ("softplus", Unary::softplus),
+        ("sin", Unary::sin),
+        ("cos", Unary::cos),
+    ]
+}
+
+/// The worst error of a function over `f32` numbers whose bits are a multiple of the stride, and where it is. The
+/// system's functions of `f64` are the reference.
+fn worst_f32(op: Unary<f32>, exact: fn(f64) -> f64, stride: usize) -> (f64, f32) {
+    const BLOCK: usize = 1 << 16;
+    let mut worst = (0.0, 0.0);
+    let (mut x, mut y) = (Vec::with_capacity(BLOCK), vec![0.0; BLOCK]);
+    let mut bits = (0..=u32::MAX).step_by(stride).map(f32::from_bits).peekable();
+    while bits.peek().is_some() {
+        x.clear();
+        x.extend(bits.by_ref().take(BLOCK));
+        let y = &mut y[..x.len()];
+        op.apply(&x, y);
+        for (&x, &y) in x.iter().zip(&*y) {
+            let want = exact(f64::from(x));
+            let error = error_f32(y, want);
+            if !(error <= worst.0) {
+                worst = (error, x);
+            }
+        }
+    }
+    worst
+}
+
+/// In units in the last place of the `f32` nearest to `want`.
+fn error_f32(got: f32, want: f64) -> f64 {
+    let nearest = want as f32;
+    if nearest.is_nan() || nearest.is_infinite() || want == 0.0 {
+        let same = got.to_bits() == nearest.to_bits() || (got.is_nan() && nearest.is_nan());
+        return if same { 0.0 } else { f64::INFINITY };
+    }
+    let unit = f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
+    // Beyond the largest number the next would have been.
+    let got = if got.is_infinite() { f64::from(got.signum()) * 2f64.powi(128) } else { f64::from(got) };
+    let error = (got - want).abs() / if unit.is_finite() { unit } else { 2f64.powi(104) };
+    if got.is_sign_negative() == want.is_sign_negative() { error } else { f64::INFINITY }
+}
+
+fn exact(name: &str) -> fn(f64) -> f64 {
+    match name {
+        "exp" => f64::exp,
+        "exp_m1" => f64::exp_m1,
+        "ln" => f64::ln,
+        "ln_1p" => f64::ln_1p,
+        "tanh" => f64::tanh,
+        "sech2" => |x| x.cosh().powi(-2),
+        "sigmoid" => |x| 1.0 / (1.0 + (-x).exp()),
+        "sigmoid_slope" => |x| 1.0 / (2.0 + x.exp() + (-x).exp()),
+        "softplus" => |x| if x < 0.0 { x.exp().ln_1p() } else { x + (-x).exp().ln_1p() },
+        "sin" => f64::sin,
+        "cos" => f64::cos,
+        _ => panic!("{name}"),
+    }
+}
+
+fn f32_within_two_units(stride: usize) {
+    for (name, op) in functions() {
+        let (error, x) = worst_f32(op, exact(name), stride);
+        println!("{name}: {error:.3} at {x:?}");
+        assert!(error <= 2.0, "{name} of {x:?}: {error}");
+    }
+}
+
+#[test]
+fn some_f32_within_two_units_of_f64() {
+    f32_within_two_units(10_007);
+}
+
+#[test]
+#[ignore = "minutes: every number there is"]
+fn every_f32_within_two_units_of_f64() {
+    f32_within_two_units(1);
+}
