@@ -9,7 +9,7 @@ use super::real::Real;
 
 /// The first 26 binary digits, so that a product of two such numbers is exact.
 #[inline(always)]
-fn head(x: f64) -> f64 {
+const fn head(x: f64) -> f64 {
     f64::from_bits(x.to_bits() & (u64::MAX << 27))
 }
 
@@ -30,7 +30,7 @@ pub(super) fn pow_f64(x: f64, y: f64) -> f64 {
     const SCALE: f64 = 2.0 / 3.0 * std::f64::consts::LOG2_E;
     const SCALE_PARTS: [f64; 2] = [0.9617966860532761, 7.872699542894897e-09];
     const LN2: f64 = std::f64::consts::LN_2;
-    const LN2_PARTS: [f64; 2] = [0.6931471675634384, 1.2996506893889889e-8];
+    const LN2_PARTS: [f64; 2] = [head(LN2), 1.2996506893889889e-8];
 
     // |x| = 2^k m and s = (m - 1) / (m + 1), in two numbers
     let (k, m) = x.abs().exponent_and_rest();

@@ -108,7 +108,7 @@ real! {
 
 real! {
     f32, u32, mantissa: 23, exponent: 0x1ff, bias: 127, sine: trig::sine_f32, power: pow::pow_f32;
-    const LN2: [f32; 2] = [0.693145751953125, 1.428606765330187e-6];
+    const LN2: [f32; 2] = [0.69314575, 1.4286068e-6];
     const EXP_ZERO: f32 = -106.0;
     const EXP_NORMAL: f32 = -87.0;
     const EXP_MOST: f32 = 88.72283;

@@ -27,7 +27,7 @@ fn f64_within_two_units_of_mpmath() {
         let missing = fields[last].parse::<f64>().expect("an integer") / 1000.0;
         let error = ulps(got, number(last - 1), missing);
         let worst = worst.entry(fields[0]).or_insert((0.0, ""));
-        if !(error <= worst.0) {
+        if error > worst.0 || error.is_nan() {
             *worst = (error, row);
         }
     }
@@ -72,7 +72,7 @@ fn worst_f32(op: Unary<f32>, exact: fn(f64) -> f64, stride: usize) -> (f64, f32)
         for (&x, &y) in x.iter().zip(&*y) {
             let want = exact(f64::from(x));
             let error = error_f32(y, want);
-            if !(error <= worst.0) {
+            if error > worst.0 || error.is_nan() {
                 worst = (error, x);
             }
         }
@@ -89,7 +89,7 @@ fn error_f32(got: f32, want: f64) -> f64 {
     }
     let unit = f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
     // Beyond the largest number the next would have been.
-    let got = if got.is_infinite() { f64::from(got.signum()) * 2f64.powi(128) } else { f64::from(got) };
+    let got = if got.is_infinite() { 2f64.powi(128).copysign(got.into()) } else { f64::from(got) };
     let error = (got - want).abs() / if unit.is_finite() { unit } else { 2f64.powi(104) };
     if got.is_sign_negative() == want.is_sign_negative() { error } else { f64::INFINITY }
 }
