@@ -83,7 +83,8 @@ pub(super) fn sine_f32(x: f32, quarters: u64) -> f32 {
     let n = shifted - f64::SHIFT;
     let r = (x - n * PARTS[0]) - n * PARTS[1];
     let z = r * r;
-    let sine = r + r * (z * polynomial(z, &SIN));
+    // A product, which keeps the sign of zeros.
+    let sine = r * (1.0 + z * polynomial(z, &SIN));
     let cosine = 1.0 - z * (0.5 - z * polynomial(z, &COS));
     quadrant(shifted.to_bits().wrapping_add(quarters), sine, cosine) as f32
 }
