@@ -28,7 +28,7 @@ where
         let (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>) =
             (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
         let mut c = Array2::zeros((a.nrows(), b.ncols()));
-        gemm::gemm(T::one(), a, b, T::one(), &mut c.view_mut());
+        gemm::gemm(T::one(), a, b, T::zero(), &mut c.view_mut());
         return c.into_dyn();
     }
     let mut shape = batch.to_vec();

@@ -71,6 +71,7 @@ mod error;
 mod graph;
 mod lazy;
 mod linalg;
+pub mod memory;
 pub mod native;
 mod operators;
 mod ops;

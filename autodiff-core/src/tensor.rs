@@ -2,6 +2,7 @@
 
 use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
 use crate::lazy::{self, Lazy};
+use crate::memory;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};
@@ -25,6 +26,14 @@ pub(crate) enum Tensor<T> {
 pub(crate) struct Spread<T> {
     base: ArcArray<T, IxDyn>,
     shape: IxDyn,
+    /// [`memory::recycle`], in which `T` is a [`Scalar`].
+    recycle: fn(&mut ArcArray<T, IxDyn>),
+}
+
+impl<T> Drop for Spread<T> {
+    fn drop(&mut self) {
+        (self.recycle)(&mut self.base);
+    }
 }
 
 impl<T: Scalar> Tensor<T> {
@@ -33,13 +42,13 @@ impl<T: Scalar> Tensor<T> {
             0 => Tensor::Scalar(*base.first().expect("one element")),
             _ => {
                 let shape = base.raw_dim();
-                Tensor::Array(Arc::new(Spread { base, shape }))
+                Self::spread(base, shape)
             }
         }
     }
 
     fn spread(base: ArcArray<T, IxDyn>, shape: IxDyn) -> Self {
-        Tensor::Array(Arc::new(Spread { base, shape }))
+        Tensor::Array(Arc::new(Spread { base, shape, recycle: memory::recycle::<T> }))
     }
 
     /// `value` everywhere.

@@ -1,9 +1,10 @@
 //! Products: batches as loops over `gemm`.
 
 use crate::backend::Backend;
+use crate::memory;
 use crate::scalar::Scalar;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, Ix2, IxDyn};
+use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, Ix2};
 
 /// Batched product through `B::gemm`; see [`Backend::matmul`].
 pub(crate) fn matmul<T: Scalar, B: Backend<T>>(
@@ -14,12 +15,13 @@ pub(crate) fn matmul<T: Scalar, B: Backend<T>>(
     let axes = batch.len();
     let mut shape = batch.to_vec();
     shape.extend([a.len_of(Axis(axes)), b.len_of(Axis(axes + 1))]);
-    let mut c = ArrayD::zeros(IxDyn(&shape));
+    let mut c = memory::array(&shape);
     // The common lengths of the leading axes; an axis of length 1 is read, or added to, at index 0.
     let full: Vec<usize> = (0..axes)
         .map(|i| [a.len_of(Axis(i)), b.len_of(Axis(i)), batch[i]].into_iter().find(|&n| n != 1).unwrap_or(1))
         .collect();
     if c.is_empty() || full.contains(&0) {
+        c.fill(T::zero());
         return c;
     }
     let mut index = vec![0; axes];
@@ -56,7 +58,7 @@ fn advance(index: &mut [usize], lengths: &[usize]) -> bool {
     false
 }
 
-/// One product through `matrixmultiply`, which takes any strides.
+/// One product through `matrixmultiply`, which takes any strides, and does not read `c` where `beta` is 0.
 pub(super) fn gemm<T: Scalar>(
     alpha: T,
     a: ArrayView2<'_, T>,
@@ -64,9 +66,5 @@ pub(super) fn gemm<T: Scalar>(
     beta: T,
     c: &mut ArrayViewMut2<'_, T>,
 ) {
-    if beta == T::zero() {
-        // 0 times NaN is NaN: what `c` held must not be read.
-        c.fill(T::zero());
-    }
     general_mat_mul(alpha, &a, &b, beta, c);
 }

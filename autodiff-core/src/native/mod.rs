@@ -9,6 +9,7 @@ mod reduce;
 pub(crate) mod simd;
 
 use crate::backend::{Backend, Elementwise, Reduction};
+use crate::memory::Pool;
 use crate::program::Program;
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
@@ -32,6 +33,7 @@ pub type Value<T = f64> = crate::Value<T, Native>;
 /// The kernels of one element type: what `Backend`'s default methods call.
 #[doc(hidden)]
 pub trait Kernels: linalg::Factorisations + math::Real {
+    fn pool() -> &'static Pool<Self>;
     fn elementwise(op: Elementwise<Self>, operands: &[ArrayViewD<'_, Self>]) -> ArrayD<Self>;
     fn reduce(op: Reduction, x: ArrayViewD<'_, Self>, axes: &[usize]) -> ArrayD<Self>;
     fn evaluate(program: &Program<Self>, operands: &[ArrayViewD<'_, Self>]) -> Vec<ArrayD<Self>>;
@@ -47,6 +49,10 @@ pub trait Kernels: linalg::Factorisations + math::Real {
 macro_rules! kernels {
     ($($t:ty),*) => { $(
         impl Kernels for $t {
+            fn pool() -> &'static Pool<$t> {
+                static POOL: Pool<$t> = Pool::new();
+                &POOL
+            }
             fn elementwise(op: Elementwise<$t>, operands: &[ArrayViewD<'_, $t>]) -> ArrayD<$t> {
                 elementwise::elementwise(op, operands)
             }

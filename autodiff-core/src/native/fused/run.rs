@@ -3,6 +3,7 @@
 use super::code::{Accumulator, Arg, Code, Instruction, Place};
 use super::space::Space;
 use crate::backend::Binary;
+use crate::memory;
 use crate::native::reduce::fold_slice;
 use crate::native::simd::Lanes;
 use crate::scalar::Scalar;
@@ -19,7 +20,7 @@ const GROUP: usize = 128;
 /// The arrays that are written, and the results of the accumulators.
 pub(super) fn run<T: Scalar>(space: &Space<'_, T>, code: &Code<T>) -> (Vec<Vec<T>>, Vec<Vec<T>>) {
     let size = |&full: &bool| if full { space.rows * space.inner } else { space.rows };
-    let mut arrays: Vec<Vec<T>> = code.arrays.iter().map(|full| vec![T::zero(); size(full)]).collect();
+    let mut arrays: Vec<Vec<T>> = code.arrays.iter().map(|full| memory::buffer(size(full))).collect();
     let tasks = tasks(space, code, &mut arrays);
     let parallel = tasks.len() > 1 && rayon::current_num_threads() > 1;
     let partials: Vec<Vec<Partials<T>>> = if parallel {
