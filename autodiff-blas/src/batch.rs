@@ -2,10 +2,10 @@
 
 use crate::gate::{self, Cap, Element, Layout};
 use crate::gemm;
-use autodiff_core::Native;
+use autodiff_core::{Native, memory};
 use autodiff_core::backend::Backend;
 use autodiff_core::ndarray::{
-    Array2, ArrayD, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Ix3,
+    ArrayD, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Ix3,
     IxDyn, Slice,
 };
 
@@ -27,23 +27,28 @@ where
         let two = "two axes";
         let (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>) =
             (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
-        let mut c = Array2::zeros((a.nrows(), b.ncols()));
-        gemm::gemm(T::one(), a, b, T::zero(), &mut c.view_mut());
-        return c.into_dyn();
+        let mut c = memory::array(&[a.nrows(), b.ncols()]);
+        gemm::gemm(T::one(), a, b, T::zero(), &mut c.view_mut().into_dimensionality().expect(two));
+        return c;
     }
     let mut shape = batch.to_vec();
     shape.extend([a.len_of(Axis(axes)), b.len_of(Axis(axes + 1))]);
     let inner = a.len_of(Axis(axes + 1));
+    let sums = (0..axes).any(|i| batch[i] == 1 && a.len_of(Axis(i)).max(b.len_of(Axis(i))) > 1);
     if [shape[axes], shape[axes + 1], inner].iter().any(|&n| i32::try_from(n).is_err()) {
         return <Native as Backend<T>>::matmul(a, b, batch);
     }
-    // Products are added to zeros: cheaper than to have the library clear what is clear already.
-    let mut c = ArrayD::zeros(IxDyn(&shape));
-    if c.is_empty() || inner == 0 || a.is_empty() || b.is_empty() {
+    let mut c = memory::array(&shape);
+    let beta = if sums { T::one() } else { T::zero() };
+    let nothing = c.is_empty() || inner == 0 || a.is_empty() || b.is_empty();
+    if sums || nothing {
+        c.fill(T::zero());
+    }
+    if nothing {
         return c;
     }
     let (a, b) = (expressible(a, axes), expressible(b, axes));
-    let mut job = Job { axes, a: once(a.view(), axes), b: once(b.view(), axes), c: c.view_mut() };
+    let mut job = Job { axes, a: once(a.view(), axes), b: once(b.view(), axes), beta, c: c.view_mut() };
     job.fold();
     job.compute_threaded();
     c
@@ -80,11 +85,13 @@ fn once<T>(mut x: ArrayViewD<'_, T>, axes: usize) -> ArrayViewD<'_, T> {
     x
 }
 
-/// `c += a b`, of arrays with `axes` leading axes; along each of those, each array has length 1 or a common length.
+/// `c = a b + beta c`, of arrays with `axes` leading axes; along each of those, each array has length 1 or a common length.
 struct Job<'a, T> {
     axes: usize,
     a: ArrayViewD<'a, T>,
     b: ArrayViewD<'a, T>,
+    /// 0, or 1 where several products are added up.
+    beta: T,
     c: ArrayViewMutD<'a, T>,
 }
 
@@ -223,8 +230,8 @@ impl<T: Element> Job<'_, T> {
         let axis = Axis(axis);
         let (a, b) = (views(self.a, axis, at), views(self.b, axis, at));
         let c = self.c.split_at(axis, at);
-        let axes = self.axes;
-        (Job { axes, a: a.0, b: b.0, c: c.0 }, Job { axes, a: a.1, b: b.1, c: c.1 })
+        let (axes, beta) = (self.axes, self.beta);
+        (Job { axes, a: a.0, b: b.0, beta, c: c.0 }, Job { axes, a: a.1, b: b.1, beta, c: c.1 })
     }
 
     /// Computes on this thread, as far as this crate is concerned.
@@ -241,12 +248,17 @@ impl<T: Element> Job<'_, T> {
             self.b.swap_axes(axes, axes + 1);
             self.c.swap_axes(axes, axes + 1);
         }
-        loops(self.a, self.b, self.c);
+        loops(self.a, self.b, self.beta, self.c);
     }
 }
 
-/// `c += a b`, the innermost of the leading axes in one go.
-fn loops<T: Element>(mut a: ArrayViewD<'_, T>, mut b: ArrayViewD<'_, T>, mut c: ArrayViewMutD<'_, T>) {
+/// `c = a b + beta c`, the innermost of the leading axes in one go.
+fn loops<T: Element>(
+    mut a: ArrayViewD<'_, T>,
+    mut b: ArrayViewD<'_, T>,
+    beta: T,
+    mut c: ArrayViewMutD<'_, T>,
+) {
     while a.ndim() > 3 {
         let outer = Axis(0);
         let length = a.len_of(outer).max(b.len_of(outer)).max(c.len_of(outer));
@@ -257,6 +269,7 @@ fn loops<T: Element>(mut a: ArrayViewD<'_, T>, mut b: ArrayViewD<'_, T>, mut c: 
                 loops(
                     a.index_axis(outer, index.0),
                     b.index_axis(outer, index.1),
+                    beta,
                     c.view_mut().index_axis_move(outer, index.2),
                 );
             }
@@ -274,14 +287,14 @@ fn loops<T: Element>(mut a: ArrayViewD<'_, T>, mut b: ArrayViewD<'_, T>, mut c: 
     let length = na.max(nb).max(c.dim().0);
     let fits = "one matrix or as many as there are";
     let (a, b) = (a.broadcast((length, m, k)).expect(fits), b.broadcast((length, k, n)).expect(fits));
-    gemm::products(T::one(), a, b, T::one(), &mut c);
+    gemm::products(T::one(), a, b, beta, &mut c);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gate::calls::during;
-    use autodiff_core::ndarray::Array3;
+    use autodiff_core::ndarray::{Array2, Array3};
     use std::sync::Mutex;
 
     /// Held by tests that change, or depend on, the process's number of threads.

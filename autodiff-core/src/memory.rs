@@ -100,8 +100,9 @@ pub(crate) fn buffer<T: Scalar>(len: usize) -> Vec<T> {
     vec![T::zero(); len]
 }
 
-/// The same as an array in row-major order.
-pub(crate) fn array<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
+/// An array of that shape in row-major order, in memory that was kept if there is some. Its elements are whatever they
+/// are: for the results of backends, which write all of them.
+pub fn array<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
     let len = shape.iter().product();
     ArrayD::from_shape_vec(IxDyn(shape), buffer(len)).expect("as many numbers as the shape has")
 }
