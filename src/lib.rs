@@ -13,8 +13,8 @@ pub type Value<T = f64> = autodiff_core::Value<T, DefaultBackend>;
 
 pub use autodiff_core::{
     Axes, Backend, Error, IntoValue, LengthLiteral, Lengths, Mask, Native, Operand, Scalar, Triangle,
-    check::check_grads, grad, jvp, ndarray, no_grad, try_grad, try_jvp, try_value_and_grad, try_where,
-    value_and_grad, where_,
+    check::check_grads, grad, jvp, memory, ndarray, no_grad, try_grad, try_jvp, try_value_and_grad,
+    try_where, value_and_grad, where_,
 };
 
 pub mod data;

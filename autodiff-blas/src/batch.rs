@@ -2,12 +2,11 @@
 
 use crate::gate::{self, Cap, Element, Layout};
 use crate::gemm;
-use autodiff_core::{Native, memory};
 use autodiff_core::backend::Backend;
 use autodiff_core::ndarray::{
-    ArrayD, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Ix3,
-    IxDyn, Slice,
+    ArrayD, ArrayView, ArrayView2, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Ix3, IxDyn, Slice,
 };
+use autodiff_core::{Native, memory};
 
 /// Multiplications, m n k, in a product up to which OpenBLAS itself stays on one thread (interface/gemm.c).
 const ONE_THREAD: usize = 64 * 64 * 64;

@@ -52,6 +52,8 @@
 //! rounding of sums, and do not depend on the number of threads. An expression keeps its operands alive until it has run;
 //! mistakes in shapes are still reported by the call that makes them.
 //!
+//! Memory that large results leave when they are dropped is kept for the next, up to a [limit](memory::set_limit).
+//!
 //! # Errors
 //!
 //! A mistake in shapes, axes or indices panics at the caller's line, with what was got and what was expected. Every

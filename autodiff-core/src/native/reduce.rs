@@ -146,19 +146,20 @@ fn mean_of_all<T: Scalar>(x: &[T]) -> T {
 }
 
 /// The largest or the smallest element, by an operation that gives NaN if either operand is.
+/// The elements against each other in halves, as long as there are enough to fill vectors.
 fn extremum<T: Scalar>(x: &[T], pick: Binary) -> T {
-    let (chunks, rest) = x.as_chunks::<8>();
-    let best = match chunks.split_first() {
-        None => rest[0],
-        Some((first, others)) => {
-            let mut best = *first;
-            for chunk in others {
-                best = std::array::from_fn(|i| pick.call(best[i], chunk[i]));
-            }
-            best[1..].iter().fold(best[0], |best, &x| pick.call(best, x))
+    let mut levels = vec![T::zero(); x.len()];
+    let (mut from, mut rest) = (x, levels.as_mut_slice());
+    while from.len() > 16 {
+        let (left, right) = from.split_at(from.len() / 2);
+        let (to, others) = std::mem::take(&mut rest).split_at_mut(left.len());
+        pick.apply(Lanes::Each(left), Lanes::Each(&right[..left.len()]), to);
+        if let Some(&odd) = right.get(left.len()) {
+            to[0] = pick.call(to[0], odd);
         }
-    };
-    rest.iter().fold(best, |best, &x| pick.call(best, x))
+        (from, rest) = (to, others);
+    }
+    from[1..].iter().fold(from[0], |best, &x| pick.call(best, x))
 }
 
 /// `m + ln(1 + sum of exp(x - m) over all but one x = m)`: exact where one term dominates.
