@@ -1,7 +1,8 @@
 //! The recorded computation: nodes, recording, the reverse and the forward sweep, and a drop without recursion.
 
 use crate::backend::Backend;
-use crate::rules::{Listed, Needs, Rule};
+use crate::frontier::Frontier;
+use crate::rules::{Listed, Needs, Recorded};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -26,7 +27,7 @@ enum Source<T: Scalar, B: Backend<T>> {
     /// An input with a label and nothing to differentiate.
     Constant,
     Operation {
-        rule: Box<dyn Rule<T, B>>,
+        rule: Recorded<T, B>,
         inputs: SmallVec<[Edge<T, B>; 2]>,
         /// The output, where the derivative reads it. Data only: a handle would be a reference cycle.
         output: Option<Tensor<T>>,
@@ -95,23 +96,27 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
         self.is_leaf() || self.existing_meta().is_some_and(|meta| meta.retain)
     }
 
-    /// The operands of the operation that can be moved out of a node about to be dropped.
-    fn take_inputs(&mut self) -> impl Iterator<Item = Arc<Node<T, B>>> + use<'_, T, B> {
-        let inputs = match &mut self.source {
-            Source::Operation { inputs, .. } => inputs.as_mut_slice(),
-            _ => &mut [],
-        };
-        inputs.iter_mut().filter_map(|edge| edge.node.take())
+    /// Moves the operands of the operation out of a node about to be dropped.
+    fn give_inputs(&mut self, to: &mut SmallVec<[Arc<Node<T, B>>; 4]>) {
+        if let Source::Operation { inputs, .. } = &mut self.source {
+            for edge in inputs {
+                if let Some(node) = edge.node.take() {
+                    to.push(node);
+                }
+            }
+        }
     }
 }
 
 /// Dropping a chain of a million nodes must not recurse a million deep.
 impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
     fn drop(&mut self) {
-        let mut orphans: SmallVec<[Arc<Node<T, B>>; 4]> = self.take_inputs().collect();
-        while let Some(node) = orphans.pop() {
-            if let Some(mut node) = Arc::into_inner(node) {
-                orphans.extend(node.take_inputs());
+        let mut orphans = SmallVec::new();
+        self.give_inputs(&mut orphans);
+        while let Some(mut node) = orphans.pop() {
+            // In place: a node is large to move. One whose last other holder lets go of it just now starts a loop of its own.
+            if let Some(node) = Arc::get_mut(&mut node) {
+                node.give_inputs(&mut orphans);
             }
         }
     }
@@ -192,8 +197,11 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
     rule: R,
     inputs: &[&Value<T, B>],
 ) -> Value<T, B> {
-    let operands: SmallVec<[&Tensor<T>; 3]> = inputs.iter().map(|x| x.tensor()).collect();
-    let data = rule.eval(&operands);
+    let data = match inputs {
+        [x] => rule.eval(&[x.tensor()]),
+        [a, b] => rule.eval(&[a.tensor(), b.tensor()]),
+        _ => rule.eval(&inputs.iter().map(|x| x.tensor()).collect::<SmallVec<[_; 3]>>()),
+    };
     if !RECORDING.get() || inputs.iter().all(|x| x.tracked().is_none()) {
         return Value::from_parts(data, None);
     }
@@ -201,13 +209,12 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
         .filter(|&i| inputs[i].tracked().is_some())
         .fold(Needs::NOTHING, |needs, i| needs.and(rule.needs(i)));
     let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
-    let edge = |(i, x): (usize, &&Value<T, B>)| Edge {
-        node: x.tracked().cloned(),
-        value: kept(i).then(|| x.tensor().clone()),
-    };
-    let inputs = inputs.iter().enumerate().map(edge).collect();
+    let mut edges = SmallVec::with_capacity(inputs.len());
+    for (i, x) in inputs.iter().enumerate() {
+        edges.push(Edge { node: x.tracked().cloned(), value: kept(i).then(|| x.tensor().clone()) });
+    }
     let output = needs.output.then(|| data.clone());
-    let node = Node::new(data.shape(), Source::Operation { rule: Box::new(rule), inputs, output });
+    let node = Node::new(data.shape(), Source::Operation { rule: rule.recorded(), inputs: edges, output });
     Value::from_parts(data, Some(node))
 }
 
@@ -223,9 +230,9 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
     attached: bool,
     mut visit: impl FnMut(&'a Node<T, B>, Value<T, B>),
 ) {
-    let mut pending: BTreeMap<u64, (&'a Arc<Node<T, B>>, Value<T, B>)> = BTreeMap::new();
+    let mut pending: Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)> = Frontier::default();
     pending.insert(root.id, (root, seed));
-    while let Some((_, (node, cotangent))) = pending.pop_last() {
+    while let Some((node, cotangent)) = pending.pop_last() {
         if let Source::Operation { rule, inputs, output } = &node.source {
             let at = Primal { node, inputs, output, attached };
             for (i, edge) in inputs.iter().enumerate() {
@@ -233,7 +240,7 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
                 let Some(part) = rule.vjp(&at, &cotangent, i) else { continue };
                 // The one place where broadcasting is undone.
                 let part = part.sum_to(&input.shape);
-                let sum = match pending.remove(&input.id) {
+                let sum = match pending.remove(input.id) {
                     None => part,
                     Some((_, sum)) => sum.accumulate(part),
                 };

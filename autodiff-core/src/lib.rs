@@ -70,6 +70,7 @@ pub mod backend;
 pub mod check;
 mod compose;
 mod error;
+mod frontier;
 mod graph;
 mod lazy;
 mod linalg;

@@ -6,7 +6,7 @@
 //! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
 //! function that does not vectorise, for the few elements where the first one is not exact.
 
-use super::{Case, Listed, Needs, Rule};
+use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Elementwise};
 use crate::graph::Primal;
 use crate::native::math;
@@ -187,6 +187,9 @@ macro_rules! unary {
             fn cases() -> Vec<Case<T, B>> {
                 let rows = [$( unary!(@cases $name, $lo .. $hi $(, $p, $samples)?) ),*];
                 rows.into_iter().flatten().collect()
+            }
+            fn recorded(self) -> Recorded<T, B> {
+                Recorded::Unary(self)
             }
         }
 
@@ -401,6 +404,9 @@ macro_rules! binary {
             fn cases() -> Vec<Case<T, B>> {
                 let rows = [$( two(Binary::$name, $alo..$ahi, $blo..$bhi) ),*];
                 rows.into_iter().flatten().collect()
+            }
+            fn recorded(self) -> Recorded<T, B> {
+                Recorded::Binary(self)
             }
         }
     };

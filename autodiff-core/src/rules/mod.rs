@@ -69,6 +69,30 @@ pub(crate) trait InTable<T> {}
 pub(crate) trait Listed<T: Scalar, B: Backend<T>>: Rule<T, B> + InTable<T> + Sized {
     /// Uses of the operation that together exercise its rule.
     fn cases() -> Vec<Case<T, B>>;
+
+    /// The rule as a node keeps it.
+    fn recorded(self) -> Recorded<T, B> {
+        Recorded::Other(Box::new(self))
+    }
+}
+
+/// A rule that a node keeps: the commonest in the node itself, which spares an allocation.
+pub(crate) enum Recorded<T: Scalar, B: Backend<T>> {
+    Unary(Unary<T>),
+    Binary(Binary),
+    Other(Box<dyn Rule<T, B>>),
+}
+
+impl<T: Scalar, B: Backend<T>> std::ops::Deref for Recorded<T, B> {
+    type Target = dyn Rule<T, B>;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Recorded::Unary(rule) => rule,
+            Recorded::Binary(rule) => rule,
+            Recorded::Other(rule) => &**rule,
+        }
+    }
 }
 
 type Function<T, B> = Arc<dyn Fn(&[Value<T, B>]) -> Value<T, B> + Send + Sync>;
