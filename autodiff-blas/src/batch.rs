@@ -33,7 +33,13 @@ where
     let mut shape = batch.to_vec();
     shape.extend([a.len_of(Axis(axes)), b.len_of(Axis(axes + 1))]);
     let inner = a.len_of(Axis(axes + 1));
-    let sums = (0..axes).any(|i| batch[i] == 1 && a.len_of(Axis(i)).max(b.len_of(Axis(i))) > 1);
+    // Along each axis that is summed, how many products are.
+    let summed = |a: &ArrayViewD<'_, T>, b: &ArrayViewD<'_, T>| {
+        let terms = (0..axes).filter(|&i| batch[i] == 1).map(|i| a.len_of(Axis(i)).max(b.len_of(Axis(i))));
+        terms.product::<usize>()
+    };
+    let terms = summed(&a, &b);
+    let sums = terms > 1;
     if [shape[axes], shape[axes + 1], inner].iter().any(|&n| i32::try_from(n).is_err()) {
         return <Native as Backend<T>>::matmul(a, b, batch);
     }
@@ -47,7 +53,10 @@ where
         return c;
     }
     let (a, b) = (expressible(a, axes), expressible(b, axes));
-    let mut job = Job { axes, a: once(a.view(), axes), b: once(b.view(), axes), beta, c: c.view_mut() };
+    let (a, b) = (once(a.view(), axes), once(b.view(), axes));
+    // Where both operands repeat themselves, so do the products.
+    let alpha = T::of((terms / summed(&a, &b)) as f64);
+    let mut job = Job { axes, alpha, a, b, beta, c: c.view_mut() };
     job.fold();
     job.compute_threaded();
     c
@@ -84,9 +93,10 @@ fn once<T>(mut x: ArrayViewD<'_, T>, axes: usize) -> ArrayViewD<'_, T> {
     x
 }
 
-/// `c = a b + beta c`, of arrays with `axes` leading axes; along each of those, each array has length 1 or a common length.
+/// `c = alpha a b + beta c`, of arrays with `axes` leading axes; along each of those, each array has length 1 or a common length.
 struct Job<'a, T> {
     axes: usize,
+    alpha: T,
     a: ArrayViewD<'a, T>,
     b: ArrayViewD<'a, T>,
     /// 0, or 1 where several products are added up.
@@ -229,8 +239,9 @@ impl<T: Element> Job<'_, T> {
         let axis = Axis(axis);
         let (a, b) = (views(self.a, axis, at), views(self.b, axis, at));
         let c = self.c.split_at(axis, at);
-        let (axes, beta) = (self.axes, self.beta);
-        (Job { axes, a: a.0, b: b.0, beta, c: c.0 }, Job { axes, a: a.1, b: b.1, beta, c: c.1 })
+        let (axes, alpha, beta) = (self.axes, self.alpha, self.beta);
+        let job = |a, b, c| Job { axes, alpha, a, b, beta, c };
+        (job(a.0, b.0, c.0), job(a.1, b.1, c.1))
     }
 
     /// Computes on this thread, as far as this crate is concerned.
@@ -247,12 +258,13 @@ impl<T: Element> Job<'_, T> {
             self.b.swap_axes(axes, axes + 1);
             self.c.swap_axes(axes, axes + 1);
         }
-        loops(self.a, self.b, self.beta, self.c);
+        loops(self.alpha, self.a, self.b, self.beta, self.c);
     }
 }
 
-/// `c = a b + beta c`, the innermost of the leading axes in one go.
+/// `c = alpha a b + beta c`, the innermost of the leading axes in one go.
 fn loops<T: Element>(
+    alpha: T,
     mut a: ArrayViewD<'_, T>,
     mut b: ArrayViewD<'_, T>,
     beta: T,
@@ -266,6 +278,7 @@ fn loops<T: Element>(
                 let at = |n: usize| if n == 1 { 0 } else { i };
                 let index = (at(a.len_of(outer)), at(b.len_of(outer)), at(c.len_of(outer)));
                 loops(
+                    alpha,
                     a.index_axis(outer, index.0),
                     b.index_axis(outer, index.1),
                     beta,
@@ -286,7 +299,7 @@ fn loops<T: Element>(
     let length = na.max(nb).max(c.dim().0);
     let fits = "one matrix or as many as there are";
     let (a, b) = (a.broadcast((length, m, k)).expect(fits), b.broadcast((length, k, n)).expect(fits));
-    gemm::products(T::one(), a, b, beta, &mut c);
+    gemm::products(alpha, a, b, beta, &mut c);
 }
 
 #[cfg(test)]

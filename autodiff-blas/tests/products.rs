@@ -240,17 +240,20 @@ where
         left.extend([m, k]);
         right.extend([k, n]);
         let (mut a, mut b) = (scrambled::<T>(&mut numbers, &left), scrambled::<T>(&mut numbers, &right));
-        // As they come from `broadcast`: the whole length, with stride 0.
+        // As they come from `broadcast`: the whole length, with stride 0. Both may be repeated along what is summed.
         let widen = |x: &ArrayD<T>, other: &[usize]| {
-            let shape: Vec<usize> = (0..axes + 2)
-                .map(|i| if i < axes && x.shape()[i] == 1 { other[i] } else { x.shape()[i] })
-                .collect();
-            shape
+            let length = |i: usize| match (x.shape()[i], other[i]) {
+                (1, 1) if i < axes && batch[i] == 1 => 3,
+                (1, n) if i < axes => n,
+                (n, _) => n,
+            };
+            (0..axes + 2).map(length).collect::<Vec<_>>()
         };
         let (wide_a, wide_b) = (widen(&a, &right), widen(&b, &left));
         let want = naive_batch(a.view(), b.view(), &batch);
         assert_eq!(Blas::matmul(a.view(), b.view(), &batch), want, "{round}: {left:?} {right:?} {batch:?}");
         let wide = (a.broadcast(wide_a).expect("wider"), b.broadcast(wide_b).expect("wider"));
+        let want = naive_batch(wide.0.view(), wide.1.view(), &batch);
         assert_eq!(
             Blas::matmul(wide.0, wide.1, &batch),
             want,
