@@ -33,30 +33,29 @@ where
     let mut shape = batch.to_vec();
     shape.extend([a.len_of(Axis(axes)), b.len_of(Axis(axes + 1))]);
     let inner = a.len_of(Axis(axes + 1));
-    // Along each axis that is summed, how many products are.
-    let summed = |a: &ArrayViewD<'_, T>, b: &ArrayViewD<'_, T>| {
-        let terms = (0..axes).filter(|&i| batch[i] == 1).map(|i| a.len_of(Axis(i)).max(b.len_of(Axis(i))));
-        terms.product::<usize>()
-    };
-    let terms = summed(&a, &b);
-    let sums = terms > 1;
     if [shape[axes], shape[axes + 1], inner].iter().any(|&n| i32::try_from(n).is_err()) {
         return <Native as Backend<T>>::matmul(a, b, batch);
     }
     let mut c = memory::array(&shape);
-    let beta = if sums { T::one() } else { T::zero() };
-    let nothing = c.is_empty() || inner == 0 || a.is_empty() || b.is_empty();
-    if sums || nothing {
+    if c.is_empty() || inner == 0 || a.is_empty() || b.is_empty() {
         c.fill(T::zero());
-    }
-    if nothing {
         return c;
     }
+    // How many products are added up in each result.
+    let terms = |a: &ArrayViewD<'_, T>, b: &ArrayViewD<'_, T>| {
+        let summed = (0..axes).filter(|&i| batch[i] == 1).map(Axis);
+        summed.map(|axis| a.len_of(axis).max(b.len_of(axis))).product::<usize>()
+    };
+    let all = terms(&a, &b);
     let (a, b) = (expressible(a, axes), expressible(b, axes));
-    let (a, b) = (once(a.view(), axes), once(b.view(), axes));
+    let different = terms(&a.view(), &b.view());
     // Where both operands repeat themselves, so do the products.
-    let alpha = T::of((terms / summed(&a, &b)) as f64);
-    let mut job = Job { axes, alpha, a, b, beta, c: c.view_mut() };
+    let alpha = T::of((all / different) as f64);
+    let beta = if different > 1 { T::one() } else { T::zero() };
+    if different > 1 {
+        c.fill(T::zero());
+    }
+    let mut job = Job { axes, alpha, a: a.view(), b: b.view(), beta, c: c.view_mut() };
     job.fold();
     job.compute_threaded();
     c

@@ -34,21 +34,16 @@ impl<V> Frontier<V> {
     /// Adds an entry under a number that has none.
     pub fn insert(&mut self, number: u64, value: V) {
         let place = self.place(number).unwrap_or_else(|i| i);
-        if place == 0 && self.far.last_key_value().is_some_and(|(&far, _)| far > number) {
+        let full = self.near.len() == NEAR;
+        if place == 0 && (full || self.far.last_key_value().is_some_and(|(&far, _)| far > number)) {
             self.far.insert(number, value);
-            return;
-        }
-        if self.near.len() == NEAR {
-            if place == 0 {
-                self.far.insert(number, value);
-                return;
-            }
+        } else if full {
             let (oldest, moved) = self.near.remove(0);
             self.far.insert(oldest, moved);
             self.near.insert(place - 1, (number, value));
-            return;
+        } else {
+            self.near.insert(place, (number, value));
         }
-        self.near.insert(place, (number, value));
     }
 
     pub fn remove(&mut self, number: u64) -> Option<V> {

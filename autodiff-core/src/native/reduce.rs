@@ -146,11 +146,13 @@ fn mean_of_all<T: Scalar>(x: &[T]) -> T {
 }
 
 /// The largest or the smallest element, by an operation that gives NaN if either operand is.
-/// The elements against each other in halves, as long as there are enough to fill vectors.
+///
+/// One half is compared with the other, element by element, as long as there are enough to fill vectors.
 fn extremum<T: Scalar>(x: &[T], pick: Binary) -> T {
-    let mut levels = vec![T::zero(); x.len()];
+    const FEW: usize = 16;
+    let mut levels = vec![T::zero(); if x.len() > FEW { x.len() } else { 0 }];
     let (mut from, mut rest) = (x, levels.as_mut_slice());
-    while from.len() > 16 {
+    while from.len() > FEW {
         let (left, right) = from.split_at(from.len() / 2);
         let (to, others) = std::mem::take(&mut rest).split_at_mut(left.len());
         pick.apply(Lanes::Each(left), Lanes::Each(&right[..left.len()]), to);
