@@ -49,8 +49,8 @@ pub(crate) fn exp_m1<T: Real>(x: T) -> T {
     let large = x > -T::EXP_NORMAL;
     let two = T::one() + T::one();
     let power = T::one().scaled(if large { k - T::one() } else { k });
-    // 2^k (e^r - 1) + (2^k - 1), in which nothing cancels
-    let y = (power * (r + rest) + (power - T::one())) * if large { two } else { T::one() };
+    // 2^k (e^r - 1) + (2^k - 1). Where k is 1 or -1 half of it cancels, so that what is rounded comes last.
+    let y = ((power * r + (power - T::one())) + power * rest) * if large { two } else { T::one() };
     // The sign is that of x, at the zeros too.
     if x <= T::EXP_MOST { y.copysign(x) } else { x * T::infinity() }
 }
@@ -61,14 +61,16 @@ pub(crate) fn tanh<T: Real>(x: T) -> T {
     let (one, half, a) = (T::one(), T::constant(0.5), x.abs());
     let (k, [r, rest]) = reduced(at_least(-(a + a), T::EXP_NEGLIGIBLE));
     let power = one.scaled(k);
-    let (part, other) = (power * (r + rest), power - one);
+    let small_part = r + rest;
+    let (part, other) = (power * small_part, power - one);
     let less_one = part + other;
     let sum = one + one + less_one;
     let e = part + power;
     let large = a > T::constant(0.55);
     let ratio = (if large { e + e } else { -less_one }) / sum;
-    // What rounding took from the divisor and from the dividend; 1 / (1 + e) = (1 + tanh) / 2.
-    let lost = ratio * (less_one - (sum - (one + one))) + (part - (less_one - other));
+    // What rounding took from the divisor and, in two sums, from the dividend; 1 / (1 + e) = (1 + tanh) / 2.
+    let lost_before = power * (rest - (small_part - r));
+    let lost = ratio * (less_one - (sum - (one + one))) + ((part - (less_one - other)) + lost_before);
     let small = ratio - lost * (half + half * ratio);
     (if large { one - ratio } else { small }).copysign(x)
 }
@@ -79,8 +81,7 @@ pub(crate) fn sech2<T: Real>(x: T) -> T {
     let a = x.abs();
     // Where the result is subnormal, so is e, which must not be rounded before it is multiplied by 4.
     let (four, lost) = scaled_exp(-(a + a), T::constant(4.0));
-    let e = four * T::constant(0.25);
-    quotient(four, lost, e * (T::one() + T::one() + e))
+    over_square(four, lost, four * T::constant(0.25))
 }
 
 /// `y / (1 + rest)`, made good for the part by which `y` is too small and for the rounding of the sum. As the rest
@@ -105,7 +106,15 @@ pub(crate) fn sigmoid<T: Real>(x: T) -> T {
 #[inline(always)]
 pub(crate) fn sigmoid_slope<T: Real>(x: T) -> T {
     let (e, lost) = decay(x);
-    quotient(e, lost, e * (T::one() + T::one() + e))
+    over_square(e, lost, e)
+}
+
+/// `y / (1 + e)^2`, made good for the part by which `y` is too small.
+#[inline(always)]
+fn over_square<T: Real>(y: T, lost: T, e: T) -> T {
+    let (twice, square) = (e + e, e * e);
+    let rest = twice + square;
+    quotient(y, lost - (square - (rest - twice)), rest)
 }
 
 /// `e^-|x|`, and which part of it the rounding has lost.

@@ -50,8 +50,10 @@ pub(crate) fn ln_1p<T: Real>(x: T) -> T {
 /// `ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)`.
 #[inline(always)]
 pub(crate) fn softplus<T: Real>(x: T) -> T {
-    let (e, _) = exp::decay(x);
+    let (e, lost) = exp::decay(x);
     // A longer series reaches 1 + e = 2, which saves taking it apart.
     let (half_square, rest) = series(e, T::LN_WIDE);
+    // The slope of the logarithm is a half where e is largest, and its rounding counts for most.
+    let rest = rest + T::constant(0.5) * e * lost;
     (if x < T::zero() { T::zero() } else { x }) + (e - (half_square - rest))
 }
