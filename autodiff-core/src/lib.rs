@@ -4,7 +4,8 @@
 //! # Values
 //!
 //! A [`Value`] is a number or an n-dimensional array of `f64` or `f32`. Operations on values are NumPy's and
-//! `ndarray`'s, with broadcasting; numbers and arrays may stand on either side of an operator.
+//! `ndarray`'s, with broadcasting; numbers and arrays may stand on either side of an operator. [`operations`] lists them
+//! all, with their derivatives and conventions, and the names that NumPy and PyTorch have for them.
 //!
 //! ```
 //! use autodiff_core::native::Value;
@@ -76,6 +77,7 @@ mod lazy;
 mod linalg;
 pub mod memory;
 pub mod native;
+pub mod operations;
 mod operators;
 mod ops;
 mod program;

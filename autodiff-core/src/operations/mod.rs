@@ -1,0 +1,6 @@
+#![doc = include_str!("../../OPERATIONS.md")]
+
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod tests;
