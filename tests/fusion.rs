@@ -129,3 +129,38 @@ fn results_do_not_depend_on_the_number_of_threads() {
         assert!(run(threads) == one, "{threads} threads");
     }
 }
+
+/// There are 2^60 ways from the result to the input.
+#[test]
+fn what_is_shared_many_times_is_looked_at_once() {
+    with_fusing(Fusing::Always, || {
+        let x = Value::new(ArrayD::from_elem(IxDyn(&[3000]), 1.0));
+        let y = (0..60).fold(x.clone(), |y, _| &y + &y);
+        let mean = &y - y.mean();
+        let loss = (y.sum() + mean.square().sum()) / 3000.0;
+        loss.backward();
+        assert_eq!(loss.item(), 2f64.powi(60));
+        assert!(x.grad().data().iter().all(|&g| (g / (2f64.powi(60) / 3000.0) - 1.0).abs() < 1e-14));
+    });
+}
+
+/// `ln(1 + e^-60)` beside a largest element of 0, in rows long and short; nothing where all are -inf.
+#[test]
+fn logsumexp_keeps_what_is_small_beside_its_largest() {
+    for n in [2, 3000] {
+        for fusing in [Fusing::Always, Fusing::Never] {
+            with_fusing(fusing, || {
+                let mut rows = ArrayD::from_elem(IxDyn(&[3, n]), f64::NEG_INFINITY);
+                (rows[[0, 0]], rows[[0, 1]]) = (0.0, -60.0);
+                (rows[[1, 0]], rows[[1, 1]]) = (0.0, 0.0);
+                let x = Value::new(rows);
+                let y = x.logsumexp_axis(-1);
+                let loss = where_(&y.gt(f64::NEG_INFINITY), &y, 0.0).sum();
+                loss.backward();
+                assert_eq!(y.data().as_slice(), Some(&[(-60f64).exp(), 2f64.ln(), f64::NEG_INFINITY][..]));
+                let g = x.grad().data();
+                assert_eq!((g[[0, 0]], g[[1, 0]], g[[1, 1]], g[[2, 0]]), (1.0, 0.5, 0.5, 0.0));
+            });
+        }
+    }
+}

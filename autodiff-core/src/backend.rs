@@ -50,6 +50,8 @@ pub enum Reduction {
     Min,
     /// `ln(sum(exp(x)))`, at any magnitude; -inf where empty.
     LogSumExp,
+    /// The sum of all elements but the first that is 1: what `exp(x - max(x))` adds up to beside its largest.
+    SumBesideOne,
 }
 
 /// What computes: elementwise work, reductions and batched matrix products over `ndarray` views.

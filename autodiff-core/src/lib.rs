@@ -46,7 +46,7 @@
 //!
 //! # When things are computed
 //!
-//! Elementwise operations and reductions of arrays with more than a few hundred elements are not computed at once: they
+//! Elementwise operations and reductions of arrays with more than a few thousand elements are not computed at once: they
 //! extend an expression, which runs when its elements are looked at, when an operation of another kind (a product, a
 //! slice) needs them, or when `backward` ends. What runs together shares its passes over memory: the value of a loss and its
 //! gradients, read after `backward`, often take one. Results are those of one operation after the other, but for the

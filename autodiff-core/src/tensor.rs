@@ -260,12 +260,14 @@ impl<T: Scalar> Tensor<T> {
             axes.iter().filter(|axis| repeated(axis)).map(|&axis| self.shape()[axis]).product();
         let long: SmallVec<[usize; 4]> =
             axes.iter().copied().filter(|axis| compact.shape()[*axis] != 1).collect();
-        // Along other axes than the last, the terms of this one would have to be kept until the largest is known.
+        // Along other axes than the last, the terms of these would have to be kept until the largest is known.
         let last = (0..self.shape().len()).rev().filter(|&axis| self.shape()[axis] != 1);
         let row: usize = long.iter().map(|&axis| compact.shape()[axis]).product();
         let in_rows = last.take(long.len()).all(|axis| long.contains(&axis)) && lazy::is_row(row);
-        if op == Reduction::LogSumExp && (times != 1 || !in_rows) {
-            return Self::new(B::reduce(op, self.view(), axes).into_shared());
+        match op {
+            Reduction::LogSumExp if times == 1 && in_rows => return self.log_sum_exp::<B>(axes),
+            Reduction::LogSumExp => return Self::new(B::reduce(op, self.view(), axes).into_shared()),
+            _ => {}
         }
         let mut shape = Shape::from_slice(self.shape());
         axes.iter().for_each(|&axis| shape[axis] = 1);
@@ -281,6 +283,23 @@ impl<T: Scalar> Tensor<T> {
             _ => once,
         };
         whole.broadcast_to(&shape)
+    }
+
+    /// `m + ln(1 + sum of exp(x - m) over all but one x = m)`, of whose steps a softmax needs most.
+    fn log_sum_exp<B: Backend<T>>(&self, axes: &[usize]) -> Self {
+        let (most, terms) = self.exp_below_max::<B>(axes);
+        let others = Self::unary::<B>(Unary::ln_1p, &terms.reduce::<B>(Reduction::SumBesideOne, axes));
+        let bottom = Tensor::Scalar(T::neg_infinity());
+        let is_bottom = Self::binary::<B>(Binary::same, &most, &bottom);
+        let finite = Self::binary::<B>(Binary::add, &most, &others);
+        Self::elementwise::<B>(Elementwise::Select, &[&is_bottom, &bottom, &finite])
+    }
+
+    /// The largest elements `m` along axes, which keep length 1, and `exp(x - m)`.
+    pub fn exp_below_max<B: Backend<T>>(&self, axes: &[usize]) -> (Self, Self) {
+        let most = self.reduce::<B>(Reduction::Max, axes);
+        let terms = Self::unary::<B>(Unary::exp, &Self::binary::<B>(Binary::below, self, &most));
+        (most, terms)
     }
 
     pub fn matmul<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {

@@ -14,14 +14,14 @@ use ndarray::{ArrayD, ArrayViewD};
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub(crate) use plan::evaluate;
 
 /// Operations in an expression at which its operands are computed first: a long chain of updates must not grow
 /// without end, nor be walked by recursion.
-const LONGEST: u32 = 64;
+const LONGEST: u64 = 64;
 
 /// Times that an intermediate result is computed on the way to others before it is kept. Most are needed twice, in
 /// the forward and in the backward pass, where computing costs less than memory; what is needed again and again
@@ -41,8 +41,10 @@ pub(crate) enum Op<T> {
 pub(crate) struct Expr<T> {
     op: Op<T>,
     shape: Shape,
-    /// Operations in it, counted as often as they are used.
-    size: u32,
+    /// How many operations had been made before the first in it.
+    first: u64,
+    /// A bound on the operations in it.
+    size: u64,
     evaluate: Evaluate<T>,
     operands: Mutex<SmallVec<[Tensor<T>; 2]>>,
     result: OnceLock<Tensor<T>>,
@@ -103,16 +105,24 @@ type Places = SmallVec<[Option<u8>; 4]>;
 impl<T: Scalar> Lazy<T> {
     /// The operation on operands with no repeated axes, where it is to be computed later. Its result has `shape`.
     fn new<B: Backend<T>>(op: Op<T>, shape: Shape, operands: SmallVec<[Tensor<T>; 2]>) -> Self {
-        let size = |x: &Tensor<T>| x.pending().map_or(0, |lazy| lazy.expr.size);
-        let mut total = operands.iter().map(size).sum::<u32>() + 1;
-        if total > LONGEST {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let (mut first, mut size) = (number, 1);
+        for lazy in operands.iter().filter_map(|x| x.pending()) {
+            first = first.min(lazy.expr.first);
+            size += lazy.expr.size;
+        }
+        // What several share is counted for each; no more can be there than were made since the first.
+        size = size.min(number + 1 - first);
+        if size > LONGEST {
             evaluate(operands.iter().filter_map(|x| Some(x.pending()?.expr.clone())));
-            total = 1;
+            (first, size) = (number, 1);
         }
         let expr = Arc::new(Expr {
             op,
             shape,
-            size: total,
+            first,
+            size,
             evaluate: B::evaluate,
             operands: Mutex::new(operands),
             result: OnceLock::new(),
@@ -245,7 +255,7 @@ pub fn with_fusing<R>(fusing: Fusing, f: impl FnOnce() -> R) -> R {
 }
 
 /// Elements up to which an operation is computed at once: what is saved later would not pay for the planning.
-const SMALL: usize = 256;
+const SMALL: usize = 2048;
 
 /// Whether an operation over so many elements of computed operands is itself computed at once.
 pub(crate) fn is_immediate(elements: usize) -> bool {

@@ -9,7 +9,7 @@ use crate::tensor::Tensor;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Steps of a program after which no more results join it.
@@ -61,7 +61,7 @@ struct Plan<T> {
     varies: Vec<AxisSet>,
     /// What is there already: its axes' places, and its step.
     operands: Vec<(Tensor<T>, Places, usize)>,
-    /// Steps of expressions, and the places of the axes of these.
+    /// Steps of expressions, and the places of the axes of these that are not of length 1.
     known: HashMap<*const Expr<T>, (usize, Places)>,
     outputs: Vec<(usize, Arc<Expr<T>>)>,
     /// The axes of the reductions among them.
@@ -104,7 +104,11 @@ impl<T: Scalar> Plan<T> {
         for start in candidates.into_iter().flatten() {
             let places: Places = (start..start + space.len()).map(Some).collect();
             let fits = space.iter().zip(&self.shape[start..]).all(|(&n, &m)| n == m || n == 1);
-            if fits && self.shares(root, &places) == Some(true) && self.has_place_for(root, &places) {
+            let mut seen = HashSet::new();
+            if fits
+                && self.shares(root, &places, &mut seen) == Some(true)
+                && self.has_place_for(root, &places)
+            {
                 self.root(root, &places);
                 return;
             }
@@ -118,7 +122,7 @@ impl<T: Scalar> Plan<T> {
             Op::Fold(op, axes) => {
                 let folded = set(axes.iter().filter_map(|&axis| places[axis]));
                 let along_rows = self.rows == 0 || folded & self.rows == 0 || self.rows & !folded == 0;
-                let whole = *op != Reduction::LogSumExp || self.can_read(folded);
+                let whole = *op != Reduction::SumBesideOne || self.can_read(folded);
                 self.is_output_space(long(&root.space())) && along_rows && whole
             }
             Op::Map(_) => self.is_output_space(long(&root.shape)),
@@ -134,16 +138,24 @@ impl<T: Scalar> Plan<T> {
     }
 
     /// Whether an expression reads something that the program reads, or computes; `None` where it reads it along other
-    /// axes.
-    fn shares(&self, expr: &Arc<Expr<T>>, places: &Places) -> Option<bool> {
+    /// axes. What has been `seen` is not looked through again.
+    fn shares(
+        &self,
+        expr: &Arc<Expr<T>>,
+        places: &Places,
+        seen: &mut HashSet<(*const Expr<T>, Places)>,
+    ) -> Option<bool> {
         if let Some((_, known)) = self.known.get(&Arc::as_ptr(expr)) {
-            return (known == places).then_some(true);
+            return (*known == long_only(expr, places)).then_some(true);
+        }
+        if !seen.insert((Arc::as_ptr(expr), places.clone())) {
+            return Some(false);
         }
         let mut shares = false;
         for x in expr.operands() {
             let at = operand_places(&x, places);
             shares |= match x.pending() {
-                Some(lazy) => self.shares(lazy.expr(), &placed(lazy, &at))?,
+                Some(lazy) => self.shares(lazy.expr(), &placed(lazy, &at), seen)?,
                 None => self.known_leaf(&x, &at).is_some(),
             };
         }
@@ -159,7 +171,7 @@ impl<T: Scalar> Plan<T> {
                     let Some(x) = operands.first() else { return };
                     let long = axes.iter().filter(|&&axis| x.shape()[axis] != 1);
                     let axes = set(long.filter_map(|&axis| places[axis]));
-                    if *op == Reduction::LogSumExp {
+                    if *op == Reduction::SumBesideOne {
                         debug_assert!(self.can_read(axes), "it goes along rows");
                         self.rows = axes;
                     }
@@ -183,11 +195,15 @@ impl<T: Scalar> Plan<T> {
 
     fn push(&mut self, expr: &Arc<Expr<T>>, places: &Places, step: Step<T>) -> usize {
         let at = self.step(step);
-        self.known.insert(Arc::as_ptr(expr), (at, places.clone()));
+        self.known.insert(Arc::as_ptr(expr), (at, long_only(expr, places)));
         at
     }
 
+    /// The place of a step, which is there already if another expression says the same.
     fn step(&mut self, step: Step<T>) -> usize {
+        if let Some(at) = self.steps.iter().position(|known| *known == step) {
+            return at;
+        }
         self.varies.push(match &step {
             Step::Operand { varies, .. } => *varies,
             Step::Number(_) => 0,
@@ -232,9 +248,10 @@ impl<T: Scalar> Plan<T> {
     fn expr(&mut self, expr: &Arc<Expr<T>>, places: &Places) -> usize {
         if let Some((step, known)) = self.known.get(&Arc::as_ptr(expr)) {
             let step = *step;
+            let same = *known == long_only(expr, places);
             let readable = match &self.steps[step] {
-                Step::Fold { axes, .. } => known == places && self.can_read(*axes),
-                _ => known == places,
+                Step::Fold { axes, .. } => same && self.can_read(*axes),
+                _ => same,
             };
             return if readable { step } else { self.apart(expr, places) };
         }
@@ -351,6 +368,11 @@ fn placed<T: Scalar>(lazy: &Lazy<T>, places: &Places) -> Places {
         }
     }
     inside
+}
+
+/// The places that tell where an expression's value lies: none for axes of length 1, wherever they are put.
+fn long_only<T>(expr: &Expr<T>, places: &Places) -> Places {
+    expr.shape.iter().zip(places).map(|(&n, &place)| place.filter(|_| n != 1)).collect()
 }
 
 /// The places of the axes that are not of length 1.

@@ -9,7 +9,7 @@ pub(super) fn reduce<T: Scalar>(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usi
     match op {
         Reduction::Sum => sum(x, axes),
         Reduction::Mean => mean(x, axes),
-        Reduction::Max | Reduction::Min | Reduction::LogSumExp => {
+        Reduction::Max | Reduction::Min | Reduction::LogSumExp | Reduction::SumBesideOne => {
             lanes(x, axes, |lane| match lane.to_slice() {
                 Some(packed) => fold_slice(op, packed),
                 None => fold_slice(op, &lane.to_vec()),
@@ -26,6 +26,7 @@ pub(super) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
         Reduction::Max => extremum(x, Binary::maximum),
         Reduction::Min => extremum(x, Binary::minimum),
         Reduction::LogSumExp => log_sum_exp(x),
+        Reduction::SumBesideOne => sum_beside_one(x),
     }
 }
 
@@ -177,10 +178,14 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     let mut exponents = vec![T::zero(); x.len()];
     Binary::sub.apply(Lanes::Each(x), Lanes::Same(max), &mut exponents);
     Unary::exp.apply(&exponents, &mut terms);
-    if let Some(top) = x.iter().position(|&x| x == max) {
-        terms[top] = T::zero();
+    max + sum_beside_one(&terms).ln_1p()
+}
+
+fn sum_beside_one<T: Scalar>(x: &[T]) -> T {
+    match x.iter().position(|&x| x == T::one()) {
+        Some(at) => sum_slice(&x[..at]) + sum_slice(&x[at + 1..]),
+        None => sum_slice(x),
     }
-    max + sum_slice(&terms).ln_1p()
 }
 
 /// `f` of each lane along `axes`, which keep length 1.

@@ -78,24 +78,28 @@ struct Block<'a, Op, Operands, T> {
 
 /// A loop of its own for each combination of operands, so that each vectorises.
 macro_rules! loops {
-    ($y:ident, $a:ident in $left:ident, $b:ident in $right:ident, $f:expr) => {
+    ($a:ident in $left:ident, $b:ident in $right:ident, $y:ident => $do:expr) => {
         match ($left, $right) {
             (Lanes::Each(a), Lanes::Each(b)) => {
-                for ((y, &$a), &$b) in $y.iter_mut().zip(a).zip(b) {
-                    *y = $f;
+                for (($y, &$a), &$b) in $y.iter_mut().zip(a).zip(b) {
+                    $do;
                 }
             }
             (Lanes::Each(a), Lanes::Same($b)) => {
-                for (y, &$a) in $y.iter_mut().zip(a) {
-                    *y = $f;
+                for ($y, &$a) in $y.iter_mut().zip(a) {
+                    $do;
                 }
             }
             (Lanes::Same($a), Lanes::Each(b)) => {
-                for (y, &$b) in $y.iter_mut().zip(b) {
-                    *y = $f;
+                for ($y, &$b) in $y.iter_mut().zip(b) {
+                    $do;
                 }
             }
-            (Lanes::Same($a), Lanes::Same($b)) => $y.fill($f),
+            (Lanes::Same($a), Lanes::Same($b)) => {
+                for $y in $y.iter_mut() {
+                    $do;
+                }
+            }
         }
     };
 }
@@ -324,7 +328,7 @@ fn powi<T: Scalar>(x: T, n: i32) -> T {
 macro_rules! binary {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident($a:ident, $b:ident) = $f:expr;
+        $name:ident($a:ident, $b:ident) = $f:expr $(, $y:ident if $rare:expr => $then:expr)?;
             |$ax:tt, $ab:tt, $ay:tt| $da:expr; |$bx:tt, $bb:tt, $by:tt| $db:expr; $alo:literal .. $ahi:literal, $blo:literal .. $bhi:literal
     )*) => {
         /// Elementwise operations on two arrays under broadcasting; see the methods of [`Value`] for their meaning.
@@ -341,7 +345,12 @@ macro_rules! binary {
 
             /// The operation on two numbers.
             pub fn call<T: Scalar>(self, a: T, b: T) -> T {
-                match self { $( Binary::$name => { let ($a, $b) = (a, b); $f } )* }
+                match self { $( Binary::$name => {
+                    let ($a, $b) = (a, b);
+                    let y = $f;
+                    $(let $y = y; if $rare { return $then; })?
+                    y
+                } )* }
             }
 
             /// Writes to `y` the operation's results on the elements of `a` and `b`, with the bits that `call` gives.
@@ -372,7 +381,18 @@ macro_rules! binary {
             fn run(self) {
                 let ([a, b], y) = (self.operands, self.y);
                 match self.op { $(
-                    Binary::$name => loops!(y, $a in a, $b in b, $f),
+                    Binary::$name => {
+                        loops!($a in a, $b in b, y => *y = $f);
+                        $(
+                            let mut found = false;
+                            for &mut $y in &mut *y {
+                                found |= $rare;
+                            }
+                            if found {
+                                loops!($a in a, $b in b, y => { let $y = *y; if $rare { *y = $then; } });
+                            }
+                        )?
+                    }
                 )* }
             }
         }
@@ -440,7 +460,7 @@ binary! {
     mul(a, b) = a * b; |_, b, _| b; |a, _, _| a; -2.0..2.0, -2.0..2.0
 
     /// The quotient, `a / b`.
-    div(a, b) = a / b; |_, b, _| b.recip(); |_, b, y| -(y / b); -2.0..2.0, 0.5..2.0
+    div(a, b) = a / b; |_, b, _| b.recip(); |_, b, y| -y.zip(Binary::chain, &b.recip()); -2.0..2.0, 0.5..2.0
 
     /// The power, `a^b`.
     pow(a, b) = a.to_power(b);
@@ -470,7 +490,8 @@ binary! {
 
     /// The product of a cotangent `g` and a derivative `d`, in which zero absorbs infinity, and a zero cotangent
     /// NaN too: what the result does not depend on has no say in its gradient.
-    chain(g, d) = { let y = g * d; if y.is_nan() && (g == T::zero() || (d == T::zero() && !g.is_nan())) { T::zero() } else { y } };
+    chain(g, d) = g * d, y if y.is_nan() =>
+        if g == T::zero() || (d == T::zero() && !g.is_nan()) { T::zero() } else { y };
         |_, d, _| d; |g, _, _| g; -2.0..2.0, -2.0..2.0
 
     /// `x - m` for `m` at least `x`: 0 where both are +inf.

@@ -2,7 +2,7 @@
 
 use super::linear::Linear;
 use super::{Case, Listed, Needs, Rule};
-use crate::backend::{Backend, Binary, Reduction, Unary};
+use crate::backend::{Backend, Binary, Reduction};
 use crate::graph::Primal;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, reduced};
@@ -230,8 +230,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Softmax {
         if x[0].len() == 0 {
             return x[0].clone();
         }
-        let below = Tensor::binary::<B>(Binary::below, x[0], &x[0].reduce::<B>(Reduction::Max, &self.axes));
-        let terms = Tensor::unary::<B>(Unary::exp, &below);
+        let (_, terms) = x[0].exp_below_max::<B>(&self.axes);
         Tensor::binary::<B>(Binary::div, &terms, &terms.reduce::<B>(Reduction::Sum, &self.axes))
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {

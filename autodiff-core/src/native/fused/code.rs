@@ -283,7 +283,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
                 Reduction::Max => Binary::maximum,
                 Reduction::Min => Binary::minimum,
                 Reduction::Sum | Reduction::Mean => Binary::add,
-                Reduction::LogSumExp => unreachable!("along rows only"),
+                Reduction::LogSumExp | Reduction::SumBesideOne => unreachable!("along rows only"),
             },
             of_row: if op == Reduction::Mean { Reduction::Sum } else { op },
             by_element: from_block && axes & self.space.inner_set == 0,
