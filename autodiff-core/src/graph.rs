@@ -2,10 +2,12 @@
 
 use crate::backend::Backend;
 use crate::frontier::Frontier;
-use crate::rules::{Listed, Needs, Recorded};
+use crate::rules::{Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::value::Value;
+use ndarray::SliceInfoElem;
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -129,6 +131,8 @@ pub(crate) struct Primal<'a, T: Scalar, B: Backend<T>> {
     output: &'a Option<Tensor<T>>,
     /// Whether the derivative is to be differentiated again.
     attached: bool,
+    /// How many cotangents or tangents go through the derivative at once, side by side along a leading axis.
+    batch: Option<usize>,
 }
 
 impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
@@ -136,23 +140,81 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
         let data = data
             .clone()
             .unwrap_or_else(|| panic!("{}: a derivative reads what it does not keep", self.node.op()));
-        Value::from_parts(data, node.filter(|_| self.attached).cloned())
+        let value = Value::from_parts(data, node.filter(|_| self.attached).cloned());
+        match self.batch {
+            None => value,
+            // The same for the whole batch.
+            Some(_) => {
+                let shape = with_leading(1, value.shape());
+                value.with_shape("reshape", shape)
+            }
+        }
     }
 
-    /// Input `i`.
+    /// Input `i`; in a batch, with a leading axis of length 1.
     pub fn x(&self, i: usize) -> Value<T, B> {
         self.value(&self.inputs[i].value, self.inputs[i].node.as_ref())
     }
 
-    /// The output.
+    /// The output; in a batch, with a leading axis of length 1.
     pub fn y(&self) -> Value<T, B> {
         self.value(self.output, Some(self.node))
     }
 
-    /// The shape of input `i`, which is not a constant.
-    pub fn shape(&self, i: usize) -> &[usize] {
-        &self.inputs[i].node.as_ref().expect("a tracked input").shape
+    /// The shape of the cotangent, or the tangent, of input `i`, which is not a constant.
+    pub fn shape(&self, i: usize) -> Shape {
+        let shape = &self.inputs[i].node.as_ref().expect("a tracked input").shape;
+        self.batch.map_or_else(|| Shape::from_slice(shape), |n| with_leading(n, shape))
     }
+
+    /// The cotangent of input `i`, of its shape.
+    fn cotangent(&self, rule: &dyn Rule<T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        // The one place where broadcasting is undone.
+        let undone = |part: Value<T, B>| part.sum_to_aligned(&self.shape(i), self.batch.is_some());
+        match self.batch {
+            None => rule.vjp(self, g, i).map(undone),
+            Some(n) => match rule.batched(n) {
+                Some(rule) => rule.vjp(self, g, i).map(undone),
+                None => {
+                    let at = Primal { batch: None, ..*self };
+                    one_by_one(n, g, |g| at.cotangent(rule, g, i))
+                }
+            },
+        }
+    }
+
+    /// The tangent of the output due to that of input `i`, of a shape that broadcasts to the output's.
+    fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        let Some(n) = self.batch else { return rule.jvp(self, t, i) };
+        match rule.batched(n) {
+            Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape.len() + 1), i),
+            Some(batched) => batched.jvp(self, t, i),
+            None => {
+                let at = Primal { batch: None, ..*self };
+                one_by_one(n, t, |t| Some(rule.jvp(&at, t, i)?.spread_to(&self.node.shape)))
+            }
+        }
+    }
+}
+
+/// `shape` after an axis of length `n`.
+pub(crate) fn with_leading(n: usize, shape: &[usize]) -> Shape {
+    std::iter::once(n).chain(shape.iter().copied()).collect()
+}
+
+/// What `f` gives for each part of `x` along the first axis, side by side again.
+fn one_by_one<T: Scalar, B: Backend<T>>(
+    n: usize,
+    x: &Value<T, B>,
+    f: impl Fn(&Value<T, B>) -> Option<Value<T, B>>,
+) -> Option<Value<T, B>> {
+    let part = |b: usize| {
+        let mut info = vec![SliceInfoElem::from(..); x.ndim()];
+        info[0] = SliceInfoElem::Index(b as isize);
+        f(&x.slice(info))
+    };
+    let parts: Option<Vec<_>> = (0..n).map(part).collect();
+    Some(Value::stack(&parts?, 0))
 }
 
 thread_local! {
@@ -222,24 +284,23 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
 ///
 /// Nodes go by falling number, so that each has all of its cotangent when its turn comes; those numbered below
 /// `oldest` are left out. The cotangents of this sweep live in it alone. With `attached`, they can be
-/// differentiated again.
+/// differentiated again. With `batch`, the seed and they have a leading axis of that length.
 pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
     root: &'a Arc<Node<T, B>>,
     seed: Value<T, B>,
     oldest: u64,
     attached: bool,
+    batch: Option<usize>,
     mut visit: impl FnMut(&'a Node<T, B>, Value<T, B>),
 ) {
     let mut pending: Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)> = Frontier::default();
     pending.insert(root.id, (root, seed));
     while let Some((node, cotangent)) = pending.pop_last() {
         if let Source::Operation { rule, inputs, output } = &node.source {
-            let at = Primal { node, inputs, output, attached };
+            let at = Primal { node, inputs, output, attached, batch };
             for (i, edge) in inputs.iter().enumerate() {
                 let Some(input) = edge.node.as_ref().filter(|n| n.id >= oldest) else { continue };
-                let Some(part) = rule.vjp(&at, &cotangent, i) else { continue };
-                // The one place where broadcasting is undone.
-                let part = part.sum_to(&input.shape);
+                let Some(part) = at.cotangent(&**rule, &cotangent, i) else { continue };
                 let sum = match pending.remove(input.id) {
                     None => part,
                     Some((_, sum)) => sum.accumulate(part),
@@ -260,7 +321,7 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     seed: Value<T, B>,
 ) {
     let mut found = Vec::new();
-    reverse(root, seed, 0, false, |node, cotangent| {
+    reverse(root, seed, 0, false, None, |node, cotangent| {
         if node.keeps_grad() {
             found.push((node, cotangent.into_tensor()));
         }
@@ -276,15 +337,16 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     }
 }
 
-/// The gradients of `root` with respect to `wrt`, as expressions. `None` where it does not depend on one.
+/// The gradients of `root` with respect to `wrt`, as expressions; with `batch`, for as many seeds at once. `None` where it does not depend on one.
 pub(crate) fn gradients<T: Scalar, B: Backend<T>>(
     root: &Arc<Node<T, B>>,
     seed: Value<T, B>,
+    batch: Option<usize>,
     wrt: &[&Arc<Node<T, B>>],
 ) -> Vec<Option<Value<T, B>>> {
     let mut found = vec![None; wrt.len()];
     let oldest = wrt.iter().map(|node| node.id).min().unwrap_or(u64::MAX);
-    reverse(root, seed, oldest, true, |node, cotangent| {
+    reverse(root, seed, oldest, true, batch, |node, cotangent| {
         for (target, slot) in wrt.iter().zip(&mut found) {
             if std::ptr::eq(Arc::as_ptr(target), node) {
                 *slot = Some(cotangent.clone());
@@ -294,10 +356,11 @@ pub(crate) fn gradients<T: Scalar, B: Backend<T>>(
     found
 }
 
-/// The tangent of `root`, given those of some values it was made from, as an expression. `None` is zero.
+/// The tangent of `root`, given those of some values it was made from, as an expression; with `batch`, as many at once. `None` is zero.
 pub(crate) fn forward<T: Scalar, B: Backend<T>>(
     root: &Arc<Node<T, B>>,
     tangents: &[(&Arc<Node<T, B>>, Value<T, B>)],
+    batch: Option<usize>,
 ) -> Option<Value<T, B>> {
     let oldest = tangents.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
     let mut known: BTreeMap<u64, Value<T, B>> =
@@ -314,14 +377,15 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
     }
     for (id, node) in nodes {
         let Source::Operation { rule, inputs, output } = &node.source else { continue };
-        let at = Primal { node, inputs, output, attached: true };
+        let at = Primal { node, inputs, output, attached: true, batch };
         let parts = inputs.iter().enumerate().filter_map(|(i, edge)| {
             let t = known.get(&edge.node.as_ref()?.id)?;
-            rule.jvp(&at, t, i)
+            at.tangent(&**rule, t, i)
         });
         if let Some(sum) = parts.reduce(|sum, part| sum + part) {
-            let shape: &[usize] = &node.shape;
-            known.insert(id, sum.spread_to(shape));
+            let whole =
+                batch.map_or_else(|| Shape::from_slice(&node.shape), |n| with_leading(n, &node.shape));
+            known.insert(id, sum.spread_to(&whole));
         }
     }
     known.remove(&root.id)

@@ -22,17 +22,21 @@
 //! # Derivatives
 //!
 //! [`Value::backward`] adds to the [`grad`](Value::grad) of the leaves. [`Value::grad_of`] and [`grad`] give
-//! gradients as values, which can be differentiated again; [`jvp`] gives the derivative in one direction.
+//! gradients as values, which can be differentiated again; [`jvp`] and [`vjp`] give products with the derivative of
+//! any function, [`hvp`] that with second derivatives, [`jacobian`] and [`hessian`] whole matrices, in one sweep.
 //!
 //! ```
-//! use autodiff_core::{grad, jvp, native::Value};
+//! use autodiff_core::{grad, hessian, hvp, jvp, native::Value};
 //! let f = |x: &Value| (x.sin() * x).sum();
 //! let x = Value::new(ndarray::array![0.5, 1.0]);
 //! let v = Value::constant(ndarray::array![1.0, 0.0]);
-//! // A Hessian-vector product: forward over reverse.
-//! let (_, hv) = jvp(|x| grad(f, x), &x, &v);
 //! let x0 = 0.5_f64;
-//! assert!((hv.data()[0] - (2.0 * x0.cos() - x0 * x0.sin())).abs() < 1e-15);
+//! let second = 2.0 * x0.cos() - x0 * x0.sin();
+//! assert!((hessian(f, &x).data()[[0, 0]] - second).abs() < 1e-15);
+//! assert!((hvp(f, &x, &v).data()[0] - second).abs() < 1e-15);
+//! // The same in the pieces it is made of: forward over reverse.
+//! let (_, hv) = jvp(|x| grad(f, x), &x, &v);
+//! assert!((hv.data()[0] - second).abs() < 1e-15);
 //! ```
 //!
 //! A gradient is never lost silently. Only [`detach`](Value::detach) and [`no_grad`] cut; the gradient of an
@@ -99,5 +103,8 @@ pub use ndarray;
 pub use ops::{Mask, try_where, where_};
 pub use scalar::Scalar;
 pub use shape::{Axes, LengthLiteral, Lengths};
-pub use transform::{grad, jvp, try_grad, try_jvp, try_value_and_grad, value_and_grad};
+pub use transform::{
+    LinearMap, grad, hessian, hessian_diag, hvp, jacobian, jvp, linearize, try_grad, try_hessian,
+    try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_value_and_grad, value_and_grad, vjp,
+};
 pub use value::{IntoValue, Operand, Value};

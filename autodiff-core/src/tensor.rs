@@ -303,6 +303,18 @@ impl<T: Scalar> Tensor<T> {
     }
 
     pub fn matmul<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
+        let leading = batch.len();
+        let (k, n) = (b.shape()[leading], b.shape()[leading + 1]);
+        let count: usize = batch.iter().product();
+        let same = a.shape()[..leading].iter().all(|&length| length == 1);
+        if n == 1 && count > 1 && same && b.shape()[..leading] == *batch {
+            // One matrix times many columns: as the rows of a matrix, they are one product.
+            let rows = b.reshape(&[count, k]);
+            let matrix = a.reshape(&a.shape()[leading..]).permute(&[1, 0]);
+            let mut shape = Shape::from_slice(batch);
+            shape.extend([matrix.shape()[1], 1]);
+            return Self::matmul::<B>(&rows, &matrix, &[]).reshape(&shape);
+        }
         Self::new(B::matmul(a.view(), b.view(), batch).into_shared())
     }
 

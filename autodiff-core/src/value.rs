@@ -151,12 +151,26 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     /// The sum over the axes along which `shape` was broadcast to this value's.
     pub(crate) fn sum_to(self, shape: &[usize]) -> Self {
+        self.sum_to_aligned(shape, false)
+    }
+
+    /// The same; in a `batch`, the first axes of both belong together, whatever the number of the others.
+    pub(crate) fn sum_to_aligned(self, shape: &[usize], batch: bool) -> Self {
         if self.shape() == shape {
             return self;
         }
         let from = Shape::from_slice(self.shape());
-        let along = Along { axes: broadcast_axes(shape, &from), keepdims: true, from };
+        let fixed = usize::from(batch);
+        let axes = broadcast_axes(&shape[fixed..], &from[fixed..]).iter().map(|axis| axis + fixed).collect();
+        let along = Along { axes, keepdims: true, from };
         Self::apply(Sum(along), &[&self]).with_shape("reshape", Shape::from_slice(shape))
+    }
+
+    /// The same with axes of length 1 after the first, so that there are `ndim`.
+    pub(crate) fn align(&self, ndim: usize) -> Self {
+        let (first, rest) = self.shape().split_at(1);
+        let ones = std::iter::repeat_n(1, ndim.saturating_sub(self.ndim()));
+        self.with_shape("reshape", first.iter().copied().chain(ones).chain(rest.iter().copied()).collect())
     }
 
     /// The sum with `other`, of the same shape, in place where neither is to be differentiated.

@@ -35,6 +35,10 @@ macro_rules! conformance {
             $crate::check::conformance::fused_and_not($crate::check::conformance::modes::<f32, $backend>);
         }
         #[test]
+        fn batches() {
+            $crate::check::conformance::fused_and_not($crate::check::conformance::batches::<f64, $backend>);
+        }
+        #[test]
         fn layouts_f64() {
             $crate::check::conformance::fused_and_not($crate::check::conformance::layouts::<f64, $backend>);
         }
@@ -117,6 +121,44 @@ pub fn modes<T: Scalar, B: Backend<T>>() {
             let trial = Trial::new(f, &inputs);
             if let Err(problem) = trial.check_backward().and_then(|()| trial.check_modes()) {
                 panic!("{}: order {order}, {problem}", describe(&case));
+            }
+        }
+    }
+}
+
+/// Sweeps with several cotangents or tangents at once against one sweep for each, of every case and of the derivative
+/// of its gradient, and the gradients of their results.
+pub fn batches<T: Scalar, B: Backend<T>>() {
+    const N: usize = 3;
+    let tolerance = Tolerance::of::<T>().analytic;
+    for case in cases::<T, B>() {
+        let along_gradient = |x: &[Value<T, B>]| slope(&*case.f, x);
+        for (order, f) in [(1, &*case.f as Function<'_, T, B>), (2, &along_gradient)] {
+            let inputs = leaves(&case);
+            let y = f(&inputs);
+            let side_by_side = |x: &Value<T, B>, salt| {
+                let shape: Vec<usize> = [N].iter().chain(x.shape()).copied().collect();
+                Value::<T, B>::constant(numbers::<T>(&shape, -1.0..1.0, salt))
+            };
+            let each = |all: &Value<T, B>, f: &dyn Fn(&Value<T, B>) -> Value<T, B>| {
+                let part = |b| f(&all.index_select(0, [b]).squeeze_axis(0));
+                Value::stack(&(0..N).map(part).collect::<Vec<_>>(), 0)
+            };
+            for (i, x) in inputs.iter().enumerate() {
+                let (t, g) = (side_by_side(x, 5 * i + 2), side_by_side(&y, 3));
+                let forward = each(&t, &|t| y.try_tangent(&[(x, t)]).expect("shapes agree"));
+                let reverse = each(&g, &|g| gradients(&(&y * g).sum(), &inputs).swap_remove(i));
+                for (mode, got, expected) in
+                    [("forward", y.tangents(x, t), forward), ("reverse", y.cotangents(x, g), reverse)]
+                {
+                    let what = format!("{}: order {order}, input {i}, {mode}", describe(&case));
+                    let all = |x: &Value<T, B>| {
+                        let mut all = vec![x.data()];
+                        all.extend(gradients(&weighted(x), &inputs).iter().map(Value::data));
+                        all
+                    };
+                    check_same(&what, &all(&got), &all(&expected), tolerance);
+                }
             }
         }
     }

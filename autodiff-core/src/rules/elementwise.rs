@@ -185,6 +185,12 @@ macro_rules! unary {
             fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
                 self.partial(at).times(t)
             }
+            fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+                Some(Recorded::Unary(*self))
+            }
+            fn broadcasts(&self) -> bool {
+                true
+            }
         }
 
         impl<T: Scalar, B: Backend<T>> Listed<T, B> for Unary<T> {
@@ -418,6 +424,12 @@ macro_rules! binary {
             fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
                 self.partial(at, i).times(t)
             }
+            fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+                Some(Recorded::Binary(*self))
+            }
+            fn broadcasts(&self) -> bool {
+                true
+            }
         }
 
         impl<T: Scalar, B: Backend<T>> Listed<T, B> for Binary {
@@ -566,6 +578,12 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Select {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         self.vjp(at, t, i)
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(Select.recorded())
+    }
+    fn broadcasts(&self) -> bool {
+        true
     }
 }
 

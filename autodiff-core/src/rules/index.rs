@@ -1,15 +1,20 @@
 //! Slices, selections by index, and concatenation: linear maps that leave elements out or set them in zeros.
 
 use super::linear::Linear;
-use super::{Case, Listed, Needs, Rule};
+use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
-use crate::graph::Primal;
+use crate::graph::{Primal, with_leading};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::value::Value;
 use ndarray::{SliceInfoElem, s};
 use std::sync::Arc;
+
+/// The same slice of each part along a leading axis.
+fn all_of_leading(info: &[SliceInfoElem]) -> Arc<[SliceInfoElem]> {
+    std::iter::once(SliceInfoElem::from(..)).chain(info.iter().copied()).collect()
+}
 
 /// A view of part of the elements.
 #[derive(Clone, Debug)]
@@ -24,6 +29,9 @@ impl Linear for Slice {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.slice(&self.info)
+    }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(Slice { info: all_of_leading(&self.info), from: with_leading(n, &self.from) })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(Unslice { info: self.info.clone(), shape: self.from.clone() }, &[g])
@@ -53,6 +61,9 @@ impl Linear for Unslice {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.unslice(&self.info, &self.shape)
+    }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(Unslice { info: all_of_leading(&self.info), shape: with_leading(n, &self.shape) })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(Slice { info: self.info.clone(), from: self.shape.clone() }, &[g])
@@ -84,6 +95,9 @@ impl Linear for IndexSelect {
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.index_select(self.axis, &self.indices)
     }
+    fn batched(&self, _: usize) -> Option<Self> {
+        Some(IndexSelect { axis: self.axis + 1, ..self.clone() })
+    }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(IndexAdd { axis: self.axis, indices: self.indices.clone(), length: self.length }, &[g])
     }
@@ -112,6 +126,9 @@ impl Linear for IndexAdd {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.index_add(self.axis, &self.indices, self.length)
+    }
+    fn batched(&self, _: usize) -> Option<Self> {
+        Some(IndexAdd { axis: self.axis + 1, ..self.clone() })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(
@@ -162,6 +179,10 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Concat {
     }
     fn jvp(&self, _: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         Some(Value::apply(Unslice { info: self.place(i), shape: self.shape.clone() }, &[t]))
+    }
+    fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
+        let shape = with_leading(n, &self.shape);
+        Some(Concat { axis: self.axis + 1, starts: self.starts.clone(), shape }.recorded())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Linear operations on one input that move elements about: each is its own tangent map, and states its
 //! transpose.
 
-use super::{Case, Listed, Needs, Rule};
+use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
-use crate::graph::Primal;
+use crate::graph::{Primal, with_leading};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -17,6 +17,16 @@ pub(crate) trait Linear: Debug + Clone + Send + Sync + 'static {
 
     /// See [`Rule::eval`].
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T>;
+
+    /// See [`Rule::batched`].
+    fn batched(&self, _: usize) -> Option<Self> {
+        None
+    }
+
+    /// See [`Rule::broadcasts`].
+    fn broadcasts(&self) -> bool {
+        false
+    }
 
     /// The transposed map, of a cotangent; see [`Rule::vjp`] for its shape.
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B>;
@@ -38,6 +48,12 @@ impl<T: Scalar, B: Backend<T>, L: Linear + Listed<T, B>> Rule<T, B> for L {
     fn jvp(&self, _: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(Value::apply(self.clone(), &[t]))
     }
+    fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
+        Linear::batched(self, n).map(Listed::recorded)
+    }
+    fn broadcasts(&self) -> bool {
+        Linear::broadcasts(self)
+    }
 }
 
 /// The same value under a new identity: what `grad` differentiates with respect to.
@@ -50,6 +66,9 @@ impl Linear for Alias {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.clone()
+    }
+    fn batched(&self, _: usize) -> Option<Self> {
+        Some(Alias)
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         g.clone()
@@ -77,6 +96,9 @@ impl Linear for Reshape {
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.reshape(&self.to)
     }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(Reshape { op: self.op, from: with_leading(n, &self.from), to: with_leading(n, &self.to) })
+    }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(Reshape { op: "reshape", from: self.to.clone(), to: self.from.clone() }, &[g])
     }
@@ -93,6 +115,11 @@ impl<T: Scalar, B: Backend<T>> Listed<T, B> for Reshape {
     }
 }
 
+/// Axes as they count after a leading one: all of them.
+fn after_leading(axes: &[usize]) -> Shape {
+    std::iter::once(0).chain(axes.iter().map(|axis| axis + 1)).collect()
+}
+
 /// The axes in another order.
 #[derive(Clone, Debug)]
 pub(crate) struct Permute {
@@ -106,6 +133,9 @@ impl Linear for Permute {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.permute(&self.axes)
+    }
+    fn batched(&self, _: usize) -> Option<Self> {
+        Some(Permute { op: self.op, axes: after_leading(&self.axes) })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         let mut inverse = self.axes.clone();
@@ -137,6 +167,12 @@ impl Linear for BroadcastTo {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         x.broadcast_to(&self.shape)
+    }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(BroadcastTo { shape: with_leading(n, &self.shape) })
+    }
+    fn broadcasts(&self) -> bool {
+        true
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         g.clone()

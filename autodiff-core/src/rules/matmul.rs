@@ -1,8 +1,8 @@
 //! The batched matrix product.
 
-use super::{Case, Listed, Needs, Rule};
+use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
-use crate::graph::Primal;
+use crate::graph::{Primal, with_leading};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -40,8 +40,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Matmul {
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         Some(match i {
-            0 => Self::onto(g, &Self::transposed(&at.x(1)), at.shape(0)),
-            _ => Self::onto(&Self::transposed(&at.x(0)), g, at.shape(1)),
+            0 => Self::onto(g, &Self::transposed(&at.x(1)), &at.shape(0)),
+            _ => Self::onto(&Self::transposed(&at.x(0)), g, &at.shape(1)),
         })
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
@@ -49,6 +49,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Matmul {
             0 => Value::apply(self.clone(), &[t, &at.x(1)]),
             _ => Value::apply(self.clone(), &[&at.x(0), t]),
         })
+    }
+    fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
+        Some(Matmul { batch: with_leading(n, &self.batch) }.recorded())
     }
 }
 

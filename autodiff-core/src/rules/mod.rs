@@ -44,6 +44,19 @@ pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
 
     /// The tangent of the output due to that of input `i`. `None` is zero.
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>>;
+
+    /// The same operation with an axis of length `n` before all others, whose derivatives are those of the parts along
+    /// it: many cotangents or tangents at once. What it reads of inputs and output then has length 1 along that axis.
+    ///
+    /// `None` where no rule does that: each part is taken through the derivative on its own.
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        None
+    }
+
+    /// Whether inputs with fewer axes than the output are aligned with its last ones.
+    fn broadcasts(&self) -> bool {
+        false
+    }
 }
 
 /// The inputs (bit `i` for input `i`) and the output that a derivative reads.

@@ -1,9 +1,9 @@
 //! Reductions along axes.
 
 use super::linear::Linear;
-use super::{Case, Listed, Needs, Rule};
+use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Binary, Reduction};
-use crate::graph::Primal;
+use crate::graph::{Primal, with_leading};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, reduced};
 use crate::tensor::Tensor;
@@ -23,9 +23,19 @@ impl Along {
         if self.keepdims { kept } else { kept.reshape(&reduced(&self.from, &self.axes, false)) }
     }
 
-    /// A value of the result's shape, with the reduced axes kept at length 1.
+    /// The same of each part along a leading axis of length `n`.
+    fn batched(&self, n: usize) -> Self {
+        Along { axes: after(&self.axes), keepdims: self.keepdims, from: with_leading(n, &self.from) }
+    }
+
+    /// A value of the result's axes, with the reduced axes kept at length 1.
     fn keep<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
-        g.with_shape("reshape", reduced(&self.from, &self.axes, true))
+        if self.keepdims {
+            return g.clone();
+        }
+        let mut lengths = g.shape().iter().copied();
+        let mut length = |axis| if self.axes.contains(&axis) { Some(1) } else { lengths.next() };
+        g.with_shape("reshape", (0..self.from.len()).map_while(&mut length).collect())
     }
 
     /// A value of the result's shape, repeated to the input's.
@@ -36,6 +46,11 @@ impl Along {
     fn count(&self) -> usize {
         self.axes.iter().map(|&a| self.from[a]).product()
     }
+}
+
+/// Axes as they count after a leading one.
+fn after(axes: &[usize]) -> Shape {
+    axes.iter().map(|axis| axis + 1).collect()
 }
 
 /// Uses of a reduction over all, one and several axes, with and without `keepdims`.
@@ -73,6 +88,9 @@ impl Linear for Sum {
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         self.0.reduce::<T, B>(Reduction::Sum, x)
     }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(Sum(self.0.batched(n)))
+    }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         self.0.spread(g)
     }
@@ -94,6 +112,9 @@ impl Linear for Mean {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         self.0.reduce::<T, B>(Reduction::Mean, x)
+    }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(Mean(self.0.batched(n)))
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         self.0.spread(&(g / T::of(self.0.count() as f64)))
@@ -138,6 +159,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Extremum {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(Value::apply(Sum(self.along.clone()), &[&t.zip(Binary::chain, &self.shares(at))]))
+    }
+    fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
+        Some(Extremum { op: self.op, along: self.along.batched(n) }.recorded())
     }
 }
 
@@ -188,6 +212,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for LogSumExp {
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(Value::apply(Sum(self.0.clone()), &[&t.zip(Binary::chain, &self.weights(at))]))
     }
+    fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
+        Some(LogSumExp(self.0.batched(n)).recorded())
+    }
 }
 
 impl<T: Scalar, B: Backend<T>> Listed<T, B> for LogSumExp {
@@ -212,7 +239,7 @@ impl Softmax {
     /// The derivative is symmetric: `y (g - sum(g y))`, of tangents and cotangents alike.
     fn derivative<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>, g: &Value<T, B>) -> Value<T, B> {
         let y = at.y();
-        let from = Shape::from_slice(y.shape());
+        let from = Shape::from_slice(g.shape());
         let along = Along { axes: self.axes.clone(), keepdims: true, from };
         let mean = Value::apply(Sum(along), &[&g.zip(Binary::chain, &y)]);
         (g - mean).zip(Binary::chain, &y)
@@ -238,6 +265,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Softmax {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(self.derivative(at, t))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(Softmax { axes: after(&self.axes) }.recorded())
     }
 }
 

@@ -5,7 +5,7 @@ mod reverse;
 use super::{Failure, Triangle, Weigh, each, mirrored, split, spread, symmetric, transposed};
 use crate::backend::Backend;
 use crate::graph::Primal;
-use crate::rules::{Case, Listed, Needs, Rule, SolveTriangular};
+use crate::rules::{Case, Listed, Needs, Recorded, Rule, SolveTriangular};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -40,6 +40,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Cholesky<T> {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(tangent(&at.y(), &symmetric(t)))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 
@@ -98,6 +101,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Cotangent {
         let x = inverse(&dl.matmul(at.y()));
         let half = inverse(&(inner * T::of(0.5)));
         Some(inverse(&transposed(&half)) - &x - transposed(&x))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.recorded())
     }
 }
 

@@ -4,7 +4,7 @@ use super::svd::Svd;
 use super::{Factored, Inverse, by_all, chain, each, split, spread, transposed};
 use crate::backend::Backend;
 use crate::graph::Primal;
-use crate::rules::{Case, Diagonal, Embed, Listed, Needs, Rule};
+use crate::rules::{Case, Diagonal, Embed, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -89,6 +89,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Det<T> {
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(jvp(t, &self.slope(at)))
     }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
+    }
 }
 
 const SHAPES: [&[usize]; 5] = [&[3, 3], &[2, 2, 2], &[1, 1], &[0, 0], &[0, 2, 2]];
@@ -127,6 +130,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for LnDet<T> {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(jvp(t, &self.slope(at)))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 
@@ -238,6 +244,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Cofactor<T> {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(self.along(at, t))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{each, split};
 use crate::backend::Backend;
+use crate::graph::with_leading;
 use crate::rules::linear::Linear;
 use crate::rules::{Case, Listed};
 use crate::scalar::Scalar;
@@ -37,6 +38,9 @@ impl Linear for Diagonal {
         let [diagonal] =
             each(split(&self.from).0, [x], [&[length]], one).expect("every matrix has a diagonal");
         diagonal
+    }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(Diagonal { offset: self.offset, from: with_leading(n, &self.from) })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(Embed { offset: self.offset, to: self.from.clone() }, &[g])
@@ -82,6 +86,9 @@ impl Linear for Embed {
             }
         }
         Tensor::new(ArrayD::from_shape_vec(IxDyn(&self.to), whole).expect("as many elements").into_shared())
+    }
+    fn batched(&self, n: usize) -> Option<Self> {
+        Some(Embed { offset: self.offset, to: with_leading(n, &self.to) })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(Diagonal { offset: self.offset, from: self.to.clone() }, &[g])

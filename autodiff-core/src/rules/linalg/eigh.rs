@@ -2,11 +2,12 @@
 //! forward and reverse mode algorithmic differentiation, 2008, section 3.1.
 
 use super::{
-    Failure, by_columns, by_rows, chain, each, recip_off_diagonal, split, spread, symmetric, transposed,
+    Failure, by_columns, by_rows, chain, each, known, recip_off_diagonal, split, spread, symmetric,
+    transposed,
 };
 use crate::backend::Backend;
 use crate::graph::Primal;
-use crate::rules::{Case, Listed, Needs, Rule};
+use crate::rules::{Case, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -36,8 +37,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Eigenvalues<T> {
     fn needs(&self, i: usize) -> Needs {
         Needs { inputs: if i == 0 { 0b10 } else { 0 }, output: false }
     }
-    fn eval(&self, _: &[&Tensor<T>]) -> Tensor<T> {
-        self.0.clone()
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        known(&self.0, 1, x[0])
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         (i == 0).then(|| {
@@ -50,6 +51,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Eigenvalues<T> {
             let v = at.x(1);
             (t.matmul(&v) * v).sum_axis(-2)
         })
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 
@@ -91,6 +95,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Eigenvectors<T> {
         let (v, f) = self.factors(at);
         let inner = transposed(&v).matmul(symmetric(t)).matmul(&v);
         Some(v.matmul(chain(&inner, &f)))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 

@@ -91,6 +91,14 @@ fn each<T: Scalar, const I: usize, const O: usize>(
     }))
 }
 
+/// A known part of a factorisation, with its last `own` axes for each matrix, as a function of the matrices `x`: in the
+/// derivatives of a batch these have more leading axes, of length 1.
+fn known<T: Scalar>(part: &Tensor<T>, own: usize, x: &Tensor<T>) -> Tensor<T> {
+    let more = (x.shape().len() - 2) + own - part.shape().len();
+    let shape: Shape = std::iter::repeat_n(1, more).chain(part.shape().iter().copied()).collect();
+    part.reshape(&shape)
+}
+
 /// The matrix at `index` of the leading axes that `x` is broadcast to.
 fn matrix<'a, T>(x: &'a ArrayViewD<'_, T>, index: &[usize]) -> ArrayView2<'a, T> {
     let own = x.ndim() - 2;

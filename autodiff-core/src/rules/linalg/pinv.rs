@@ -3,7 +3,7 @@
 use super::{Failure, each, split, spread, transposed};
 use crate::backend::Backend;
 use crate::graph::Primal;
-use crate::rules::{Case, Listed, Needs, Rule};
+use crate::rules::{Case, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -67,6 +67,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Pinv<T> {
         let right = y.matmul(outside(&yt.matmul(&tt), &a, &y));
         let left = outside(&transposed(&tt.matmul(&yt)), &y, &a);
         Some(transposed(&left).matmul(&y) + right - inside)
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 

@@ -1,9 +1,9 @@
 //! The QR factorisation.
 
-use super::{Triangle, Weigh, columns, each, split, spread, transposed};
+use super::{Triangle, Weigh, columns, each, known, split, spread, transposed};
 use crate::backend::Backend;
 use crate::graph::Primal;
-use crate::rules::{Case, Listed, Needs, Rule, SolveTriangular};
+use crate::rules::{Case, Listed, Needs, Recorded, Rule, SolveTriangular};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -74,6 +74,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Orthogonal<T> {
         let lower = below(&c);
         Some(y + q.matmul(&lower - transposed(&lower) - c))
     }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
+    }
 }
 
 fn tall<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
@@ -101,8 +104,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Upper<T> {
     fn needs(&self, i: usize) -> Needs {
         Needs { inputs: if i == 0 { 0b10 } else { 0b01 }, output: false }
     }
-    fn eval(&self, _: &[&Tensor<T>]) -> Tensor<T> {
-        self.0.clone()
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        known(&self.0, 2, x[0])
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let g = Value::apply(Weigh::triu(0), &[g]);
@@ -111,6 +114,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Upper<T> {
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let (q, a) = if i == 0 { (at.x(1), t.clone()) } else { (t.clone(), at.x(0)) };
         Some(Value::apply(Weigh::triu(0), &[&transposed(&q).matmul(a)]))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Factored, Failure, Weigh, each, or_nan, split, spread, transposed};
 use crate::backend::{Backend, LinalgError};
 use crate::graph::Primal;
-use crate::rules::{Case, Listed, Needs, Rule};
+use crate::rules::{Case, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};
 use crate::tensor::Tensor;
@@ -107,6 +107,12 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for SolveTriangular {
             _ => Value::apply(*self, &[&at.x(0), t]),
         })
     }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.recorded())
+    }
+    fn broadcasts(&self) -> bool {
+        true
+    }
 }
 
 /// The cotangent of the matrix of a system, given that of its right-hand sides and the solution.
@@ -195,6 +201,12 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Solve<T> {
         let right = if i == 0 { -applied(t, &at.y(), self.transposed) } else { t.clone() };
         Some(Value::apply(self.clone(), &[&at.x(0), &right]))
     }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
+    }
+    fn broadcasts(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Scalar, B: Backend<T>> Listed<T, B> for Solve<T> {
@@ -250,6 +262,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Inverse<T> {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(-at.y().matmul(t).matmul(at.y()))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 

@@ -2,12 +2,12 @@
 //! written with the symmetric and the skew part of `U^T dA V`, so that squares of singular values do not occur.
 
 use super::{
-    Failure, by_columns, by_rows, chain, columns, each, recip_off_diagonal, split, spread, symmetric,
+    Failure, by_columns, by_rows, chain, columns, each, known, recip_off_diagonal, split, spread, symmetric,
     transposed,
 };
 use crate::backend::{Backend, LinalgError};
 use crate::graph::Primal;
-use crate::rules::{Case, Listed, Needs, Rule};
+use crate::rules::{Case, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -80,8 +80,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for SingularValues<T> {
     fn needs(&self, i: usize) -> Needs {
         Needs { inputs: if i == 0 { 0b10 } else { 0 }, output: false }
     }
-    fn eval(&self, _: &[&Tensor<T>]) -> Tensor<T> {
-        self.s.clone()
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        known(&self.s, 1, x[0])
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         (i == 0).then(|| {
@@ -94,6 +94,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for SingularValues<T> {
             let (ut, vt) = halves(&at.x(1), self.rows);
             (ut.matmul(t) * vt).sum_axis(-1)
         })
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 
@@ -150,8 +153,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for SingularVectors<T> {
     fn needs(&self, _: usize) -> Needs {
         Needs { inputs: 0b01, output: true }
     }
-    fn eval(&self, _: &[&Tensor<T>]) -> Tensor<T> {
-        self.0.pairs.clone()
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        known(&self.0.pairs, 2, x[0])
     }
     fn vjp(&self, at: &Primal<'_, T, B>, cotangent: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         let Factors { ut, vt, e, g, recip } = self.factors(at);
@@ -185,6 +188,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for SingularVectors<T> {
         let du = along(&even + &odd, &ut, &from_right);
         let dv = along(even - odd, &vt, &from_left);
         Some(Value::concat(&[du, dv], -1))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
     }
 }
 

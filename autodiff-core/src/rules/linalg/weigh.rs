@@ -62,6 +62,9 @@ impl Linear for Weigh {
             ArrayD::from_shape_vec(IxDyn(x.shape()), elements).expect("as many elements").into_shared(),
         )
     }
+    fn batched(&self, _: usize) -> Option<Self> {
+        Some(*self)
+    }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(*self, &[g])
     }

@@ -1,0 +1,197 @@
+//! Whole matrices of derivatives, as one sweep with all directions side by side.
+
+use super::{differentiated, try_grad, within};
+use crate::backend::Backend;
+use crate::error::{Error, or_panic};
+use crate::graph::with_leading;
+use crate::scalar::Scalar;
+use crate::shape::{Shape, checked_size};
+use crate::tensor::Tensor;
+use crate::value::Value;
+use ndarray::{Array2, IxDyn};
+
+/// The derivatives of all elements of a function's result by all elements of `x`, of shape (*result, *x*).
+///
+/// Element `[i.., j..]` is that of element `i` of the result by element `j` of `x`. There is one sweep, forward or
+/// reverse, whichever has fewer directions, through products and sums of all directions at once; it holds as many
+/// intermediate values for each of them as the function does.
+///
+/// ```
+/// use autodiff_core::{jacobian, native::Value};
+/// use ndarray::array;
+/// let x = Value::new(array![1.0, 2.0]);
+/// let j = jacobian(|x| x * x.sum(), &x);
+/// assert_eq!(j.data(), array![[4.0, 1.0], [2.0, 5.0]].into_dyn());
+/// ```
+///
+/// # Panics
+///
+/// Where the matrix has more elements than memory can address.
+#[track_caller]
+pub fn jacobian<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> Value<T, B> {
+    or_panic(try_jacobian(f, x))
+}
+
+/// Like [`jacobian`], but returns an error instead of panicking.
+pub fn try_jacobian<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> Result<Value<T, B>, Error> {
+    let [matrix] = differentiated(|| {
+        let inner = within(x);
+        let y = f(&inner);
+        let shape = joined("jacobian", &y, x)?;
+        Ok([if shape.contains(&0) {
+            Value::from_parts(Tensor::full(T::zero(), &shape), None)
+        } else if y.len() < x.len() {
+            y.cotangents(&inner, directions("jacobian", &y)?).with_shape("jacobian", shape)
+        } else {
+            by_columns(&y, &inner, directions("jacobian", x)?)
+        }])
+    })?;
+    Ok(matrix)
+}
+
+/// The second derivatives of a function with one number as its result, at `x`, of shape (*x, *x*).
+///
+/// Forward over reverse: the derivatives of the gradient in all directions, in one sweep.
+///
+/// ```
+/// use autodiff_core::{hessian, native::Value};
+/// use ndarray::array;
+/// let x = Value::new(array![1.0, 2.0]);
+/// let h = hessian(|x| x.powi(3).sum() + x.sum().square(), &x);
+/// assert_eq!(h.data(), array![[8.0, 2.0], [2.0, 14.0]].into_dyn());
+/// ```
+///
+/// # Panics
+///
+/// Where the function's result has other than one element, or the matrix more than memory can address.
+#[track_caller]
+pub fn hessian<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> Value<T, B> {
+    or_panic(try_hessian(f, x))
+}
+
+/// Like [`hessian`], but returns an error instead of panicking.
+pub fn try_hessian<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> Result<Value<T, B>, Error> {
+    let [matrix] = differentiated(|| {
+        let inner = within(x);
+        let gradient = try_grad(f, &inner)?;
+        let shape = joined("hessian", x, x)?;
+        if shape.contains(&0) {
+            return Ok([Value::from_parts(Tensor::full(T::zero(), &shape), None)]);
+        }
+        // Symmetric: rows do for columns.
+        Ok([gradient.tangents(&inner, directions("hessian", x)?).with_shape("hessian", shape)])
+    })?;
+    Ok(matrix)
+}
+
+/// The product of the [`hessian`] at `x` with `v`, of the shape of `x`, at the cost of a few gradients.
+///
+/// Forward over reverse. For many vectors at one point, [`linearize`](crate::linearize) the gradient.
+///
+/// ```
+/// use autodiff_core::{hvp, native::Value};
+/// use ndarray::array;
+/// let x = Value::new(array![1.0, 2.0]);
+/// let hv = hvp(|x| x.powi(3).sum(), &x, &Value::constant(array![1.0, 10.0]));
+/// assert_eq!(hv.data(), array![6.0, 120.0].into_dyn());
+/// ```
+///
+/// # Panics
+///
+/// Where the function's result has other than one element, or the shapes of `x` and `v` differ.
+#[track_caller]
+pub fn hvp<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+    v: &Value<T, B>,
+) -> Value<T, B> {
+    or_panic(try_hvp(f, x, v))
+}
+
+/// Like [`hvp`], but returns an error instead of panicking.
+pub fn try_hvp<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+    v: &Value<T, B>,
+) -> Result<Value<T, B>, Error> {
+    let [product] = differentiated(|| {
+        let inner = within(x);
+        Ok([try_grad(f, &inner)?.try_tangent(&[(&inner, v)])?])
+    })?;
+    Ok(product)
+}
+
+/// The second derivatives of a function by each element of `x` twice, of the shape of `x`.
+///
+/// Where the elements do not mix, `hvp` with ones is the same for less: this is the diagonal of the [`hessian`], and
+/// costs what that does.
+///
+/// ```
+/// use autodiff_core::{hessian_diag, native::Value};
+/// use ndarray::array;
+/// let x = Value::new(array![1.0, 2.0]);
+/// let d = hessian_diag(|x| x.powi(3).sum() * x.sum(), &x);
+/// assert_eq!(d.data(), array![24.0, 60.0].into_dyn());
+/// ```
+///
+/// # Panics
+///
+/// As for [`hessian`].
+#[track_caller]
+pub fn hessian_diag<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> Value<T, B> {
+    or_panic(try_hessian_diag(f, x))
+}
+
+/// Like [`hessian_diag`], but returns an error instead of panicking.
+pub fn try_hessian_diag<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> Result<Value<T, B>, Error> {
+    let matrix = try_hessian(f, x)?.with_shape("hessian_diag", Shape::from_slice(&[x.len(), x.len()]));
+    Ok(matrix.try_diagonal(0)?.with_shape("hessian_diag", Shape::from_slice(x.shape())))
+}
+
+/// The shape of the derivatives of `y` by `x`.
+fn joined<T: Scalar, B: Backend<T>>(
+    op: &'static str,
+    y: &Value<T, B>,
+    x: &Value<T, B>,
+) -> Result<Shape, Error> {
+    let shape: Shape = y.shape().iter().chain(x.shape()).copied().collect();
+    checked_size(op, &shape)?;
+    Ok(shape)
+}
+
+/// All directions in which `x` can change: (elements, *x*).
+fn directions<T: Scalar, B: Backend<T>>(op: &'static str, x: &Value<T, B>) -> Result<Value<T, B>, Error> {
+    let shape = with_leading(x.len(), x.shape());
+    checked_size(op, &shape)?;
+    let eye = Array2::eye(x.len()).into_shape_with_order(IxDyn(&shape)).expect("as many elements");
+    Ok(Value::constant(eye))
+}
+
+/// The derivatives of `y` by `x`, from its tangents in all `directions`.
+fn by_columns<T: Scalar, B: Backend<T>>(
+    y: &Value<T, B>,
+    x: &Value<T, B>,
+    directions: Value<T, B>,
+) -> Value<T, B> {
+    let columns = y.tangents(x, directions).with_shape("jacobian", Shape::from_slice(&[x.len(), y.len()]));
+    let shape = y.shape().iter().chain(x.shape()).copied().collect();
+    columns.swap_axes(0, 1).with_shape("jacobian", shape)
+}

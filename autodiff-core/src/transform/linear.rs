@@ -1,0 +1,125 @@
+//! Derivatives in a direction, and the linear maps that a derivative is.
+
+use super::{check_shape, differentiated, within, zeros};
+use crate::backend::Backend;
+use crate::error::{Error, or_panic};
+use crate::graph;
+use crate::scalar::Scalar;
+use crate::value::Value;
+
+/// The value of a function at `x`, and its derivative in the direction `tangent`, of the shape of `x`.
+///
+/// ```
+/// use autodiff_core::{jvp, native::Value};
+/// use ndarray::array;
+/// let x = Value::new(array![1.0, 2.0]);
+/// let (y, dy) = jvp(|x| x.square(), &x, &Value::constant(array![1.0, 10.0]));
+/// assert_eq!(y.data(), array![1.0, 4.0].into_dyn());
+/// assert_eq!(dy.data(), array![2.0, 40.0].into_dyn());
+/// ```
+///
+/// # Panics
+///
+/// Where the shapes of `x` and `tangent` differ.
+#[track_caller]
+pub fn jvp<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+    tangent: &Value<T, B>,
+) -> (Value<T, B>, Value<T, B>) {
+    or_panic(try_jvp(f, x, tangent))
+}
+
+/// Like [`jvp`], but returns an error instead of panicking.
+pub fn try_jvp<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+    tangent: &Value<T, B>,
+) -> Result<(Value<T, B>, Value<T, B>), Error> {
+    let [y, dy] = differentiated(|| {
+        let inner = within(x);
+        let y = f(&inner);
+        let dy = y.try_tangent(&[(&inner, tangent)])?;
+        Ok([y, dy])
+    })?;
+    Ok((y, dy))
+}
+
+/// A linear map: of tangents, or of cotangents. It can be called many times, and from several threads.
+pub type LinearMap<T, B> = Box<dyn Fn(&Value<T, B>) -> Value<T, B> + Send + Sync>;
+
+/// The value of a function at `x`, and its derivative there as a map of tangents: `jvp` for many directions, with one
+/// evaluation of the function.
+///
+/// The map takes a tangent of the shape of `x`, and panics where it has another.
+///
+/// ```
+/// use autodiff_core::{linearize, native::Value};
+/// use ndarray::array;
+/// let x = Value::new(array![1.0, 2.0]);
+/// let (y, push) = linearize(|x| x.square(), &x);
+/// assert_eq!(y.data(), array![1.0, 4.0].into_dyn());
+/// assert_eq!(push(&Value::constant(array![1.0, 0.0])).data(), array![2.0, 0.0].into_dyn());
+/// assert_eq!(push(&Value::constant(array![0.0, 1.0])).data(), array![0.0, 4.0].into_dyn());
+/// ```
+pub fn linearize<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> (Value<T, B>, LinearMap<T, B>) {
+    let (y, inner) = traced(f, x);
+    let result = outside(&y);
+    let push = move |tangent: &Value<T, B>| {
+        let mapped = differentiated(|| Ok([y.try_tangent(&[(&inner, tangent)])?]));
+        let [dy] = or_panic(mapped);
+        dy
+    };
+    (result, Box::new(push))
+}
+
+/// The value of a function at `x`, and the transpose of its derivative there as a map of cotangents: from weights of the
+/// elements of the result to the gradient of their weighted sum.
+///
+/// The map takes a cotangent of the shape of the result, and panics where it has another.
+///
+/// ```
+/// use autodiff_core::{native::Value, vjp};
+/// use ndarray::array;
+/// let x = Value::new(array![1.0, 2.0]);
+/// let (y, pull) = vjp(|x| x * x.sum(), &x);
+/// assert_eq!(y.data(), array![3.0, 6.0].into_dyn());
+/// assert_eq!(pull(&Value::constant(array![1.0, 0.0])).data(), array![4.0, 1.0].into_dyn());
+/// ```
+pub fn vjp<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> (Value<T, B>, LinearMap<T, B>) {
+    let (y, inner) = traced(f, x);
+    let result = outside(&y);
+    let pull = move |cotangent: &Value<T, B>| {
+        let mapped = differentiated(|| {
+            check_shape("vjp", cotangent, &y)?;
+            let Some(root) = y.tracked() else { return Ok([zeros(&inner)]) };
+            let found = graph::gradients(root, cotangent.clone(), None, &[inner.require_tracked("vjp")?]);
+            Ok([found.into_iter().flatten().next().unwrap_or_else(|| zeros(&inner))])
+        });
+        let [dx] = or_panic(mapped);
+        dx
+    };
+    (result, Box::new(pull))
+}
+
+/// A function's result, and the input that it was computed from.
+fn traced<T: Scalar, B: Backend<T>>(
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> (Value<T, B>, Value<T, B>) {
+    graph::recorded(|| {
+        let inner = within(x);
+        (f(&inner), inner)
+    })
+}
+
+/// A result as it is handed out, inside `no_grad` or not.
+fn outside<T: Scalar, B: Backend<T>>(y: &Value<T, B>) -> Value<T, B> {
+    if graph::is_recording() { y.clone() } else { y.detach() }
+}

@@ -1,0 +1,115 @@
+//! Derivatives of functions.
+
+mod gradient;
+mod jacobian;
+mod linear;
+
+pub use gradient::{grad, try_grad, try_value_and_grad, value_and_grad};
+pub use jacobian::{
+    hessian, hessian_diag, hvp, jacobian, try_hessian, try_hessian_diag, try_hvp, try_jacobian,
+};
+pub use linear::{LinearMap, jvp, linearize, try_jvp, vjp};
+
+use crate::backend::Backend;
+use crate::error::{Error, or_panic};
+use crate::graph::{self, with_leading};
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use crate::value::Value;
+
+/// Derivatives, which are constants where they are taken inside `no_grad`.
+fn differentiated<T: Scalar, B: Backend<T>, const N: usize>(
+    f: impl FnOnce() -> Result<[Value<T, B>; N], Error>,
+) -> Result<[Value<T, B>; N], Error> {
+    let found = graph::recorded(f)?;
+    match graph::is_recording() {
+        true => Ok(found),
+        false => Ok(found.map(|x| x.detach())),
+    }
+}
+
+/// `x` under an identity of its own, so that what a closure captured is told from what it was given.
+pub(crate) fn within<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
+    match x.tracked() {
+        Some(_) => x.alias(),
+        None => Value::new(x.data()),
+    }
+}
+
+fn zeros<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
+    Value::from_parts(Tensor::full(T::zero(), x.shape()), None)
+}
+
+impl<T: Scalar, B: Backend<T>> Value<T, B> {
+    /// The gradients of this value with respect to others it was made from, leaves or not, as values that can be
+    /// differentiated again. No `grad` changes.
+    ///
+    /// Of an array, it is the sum of the elements that is differentiated. The gradient is zero with respect to a
+    /// value that this one does not depend on.
+    ///
+    /// ```
+    /// use autodiff_core::native::Value;
+    /// let (a, b) = (Value::new(3.0), Value::new(2.0));
+    /// let y = &a * &a * &b;
+    /// let [da, db] = y.grad_of(&[&a, &b]).try_into().unwrap();
+    /// assert_eq!((da.item(), db.item()), (12.0, 9.0));
+    /// assert_eq!(da.grad_of(&[&b])[0].item(), 6.0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where this value, or one of the others, is a constant.
+    #[track_caller]
+    pub fn grad_of(&self, wrt: &[&Self]) -> Vec<Self> {
+        or_panic(self.try_grad_of(wrt))
+    }
+
+    /// Like [`grad_of`](Self::grad_of), but returns an error instead of panicking.
+    pub fn try_grad_of(&self, wrt: &[&Self]) -> Result<Vec<Self>, Error> {
+        let root = self.require_tracked("grad_of")?;
+        let nodes = wrt.iter().map(|x| x.require_tracked("grad_of")).collect::<Result<Vec<_>, _>>()?;
+        let seed = Value::from_parts(Tensor::full(T::one(), self.shape()), None);
+        let found = graph::gradients(root, seed, None, &nodes);
+        Ok(found.into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zeros(x))).collect())
+    }
+
+    /// The tangent of this value, given those of some that it was made from.
+    pub(crate) fn try_tangent(&self, tangents: &[(&Self, &Self)]) -> Result<Self, Error> {
+        let mut known = Vec::new();
+        for (x, t) in tangents {
+            check_shape("jvp", t, x)?;
+            known.push((x.require_tracked("jvp")?, (*t).clone()));
+        }
+        let tangent = self.tracked().and_then(|root| graph::forward(root, &known, None));
+        Ok(tangent.unwrap_or_else(|| zeros(self)))
+    }
+
+    /// The tangents of this value, side by side, given those of `x`, `t` (n, ...), in one sweep.
+    pub(crate) fn tangents(&self, x: &Self, t: Self) -> Self {
+        let n = t.shape()[0];
+        let root = self.tracked().zip(x.tracked());
+        let found = root.and_then(|(root, x)| graph::forward(root, &[(x, t)], Some(n)));
+        found.unwrap_or_else(|| {
+            Value::from_parts(Tensor::full(T::zero(), &with_leading(n, self.shape())), None)
+        })
+    }
+
+    /// The cotangents of `x`, side by side, given those of this value, `g` (n, ...), in one sweep.
+    pub(crate) fn cotangents(&self, x: &Self, g: Self) -> Self {
+        let n = g.shape()[0];
+        let root = self.tracked().zip(x.tracked());
+        let found = root.and_then(|(root, x)| graph::gradients(root, g, Some(n), &[x]).remove(0));
+        found.unwrap_or_else(|| Value::from_parts(Tensor::full(T::zero(), &with_leading(n, x.shape())), None))
+    }
+}
+
+fn check_shape<T: Scalar, B: Backend<T>>(
+    op: &'static str,
+    got: &Value<T, B>,
+    like: &Value<T, B>,
+) -> Result<(), Error> {
+    match got.shape() == like.shape() {
+        true => Ok(()),
+        false => Err(Error::Shape { op, got: got.shape().to_vec(), expected: like.shape().to_vec() }),
+    }
+}
