@@ -7,6 +7,8 @@
 //! It prints a confusion matrix and the accuracy on the images kept aside, and draws its progress to
 //! `target/digits.svg`. The file, if one is given, has the format of `examples/data/digits.csv`.
 
+#[path = "common/chart.rs"]
+mod chart;
 #[path = "digits/plot.rs"]
 mod plot;
 #[path = "digits/read.rs"]

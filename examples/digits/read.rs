@@ -1,8 +1,10 @@
 //! Reads images of digits, and says in plain words what is wrong with a file that holds none.
 
+#[path = "../common/table.rs"]
+mod table;
+
 use ndarray::Array2;
 use std::fmt::Display;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -26,37 +28,14 @@ pub struct Digits {
 
 /// The images in a file: a line for each, 64 pixels from 0 to 16, then the digit, separated by commas.
 pub fn read(path: &Path) -> Result<Digits, String> {
-    let name = path.display();
-    let file = File::open(path).map_err(|error| {
-        format!(
-            "{name}: the file cannot be opened: {error}; expected a file with lines of {} integers",
-            PIXELS + 1
-        )
-    })?;
-    parse(name, file)
+    let file = table::open(path, &format!("a file with lines of {} integers", PIXELS + 1))?;
+    parse(path.display(), file)
 }
 
 /// The same from any source, which errors call `name`.
 pub fn parse(name: impl Display, source: impl Read) -> Result<Digits, String> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true) // so that the check below, with its own message, finds lines that are too short
-        .quoting(false)
-        .trim(csv::Trim::All) // of a carriage return, too
-        .terminator(csv::Terminator::Any(b'\n'))
-        .from_reader(source.chain(&b"\n"[..]));
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    let mut record = csv::ByteRecord::new();
-    while reader
-        .read_byte_record(&mut record)
-        .map_err(|error| format!("{name}: the file cannot be read: {error}"))?
-    {
-        // A record's own position is where the last one ended, before any empty lines; with a line end after the last
-        // record too, each ends where the next line starts.
-        let line = reader.position().line() - 1;
-        if record.len() == 1 && record[0].is_empty() {
-            continue;
-        }
+    table::for_each_line(&name, source, |line, record| {
         if record.len() != PIXELS + 1 {
             return Err(format!(
                 "{name}, line {line}: got {} columns, expected {}: {PIXELS} pixels and a digit",
@@ -66,14 +45,13 @@ pub fn parse(name: impl Display, source: impl Read) -> Result<Digits, String> {
         }
         for (i, field) in record.iter().enumerate() {
             let (what, most) = if i < PIXELS { ("pixel", BRIGHTEST) } else { ("digit", CLASSES as u8 - 1) };
-            let text = String::from_utf8_lossy(field);
             // The number first, so that 1e2 and 17 are called too large and not taken for words.
-            let number = text.parse::<f64>().ok();
+            let number = String::from_utf8_lossy(field).parse::<f64>().ok();
             match number.filter(|x| x.fract() == 0.0 && (0.0..=f64::from(most)).contains(x)) {
                 Some(x) if i < PIXELS => pixels.push(x as f32 / f32::from(BRIGHTEST)),
                 Some(x) => labels.push(x as usize),
                 None => {
-                    let shown: String = text.chars().take(20).collect();
+                    let shown = table::shown(field);
                     let kind = if number.is_some() { "" } else { ", which is not a number" };
                     return Err(format!(
                         "{name}, line {line}, column {}: got {what} {shown:?}{kind}, expected an integer from 0 to {most}",
@@ -82,7 +60,8 @@ pub fn parse(name: impl Display, source: impl Read) -> Result<Digits, String> {
                 }
             }
         }
-    }
+        Ok(())
+    })?;
     if labels.is_empty() {
         return Err(format!(
             "{name}: the file is empty, expected a line of {} integers for each image",
