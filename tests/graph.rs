@@ -4,7 +4,7 @@ mod common;
 
 use autodiff::{Value, grad, jvp, no_grad, value_and_grad};
 use common::panic_of;
-use ndarray::{ArcArray1, Array1, array};
+use ndarray::{ArcArray1, Array1, array, s};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -419,4 +419,20 @@ fn names_and_labels_show() {
     let c = V::constant(1.0).with_label("c");
     assert_eq!((c.label().as_deref(), c.op()), (Some("c"), "constant"));
     assert!(c.try_backward().is_err(), "nor makes a constant a leaf");
+}
+
+/// Cotangents of parts are added in place to that of the whole, unless something else holds it.
+#[test]
+fn parts_that_overlap_add_up() {
+    let x = Value::new(Array1::from_iter((0..6).map(f64::from)));
+    let whole = &x + &x; // both inputs are given the same cotangent
+    whole.retain_grad();
+    let parts = [whole.slice(s![..4]), whole.slice(s![2..;2]), whole.slice(s![5])];
+    let chosen = whole.index_select(0, [5, 0, 5]);
+    let sum = whole.sum() + parts[0].sum() + 10.0 * parts[1].sum() + 100.0 * &parts[2] + chosen.sum();
+    sum.backward();
+    let want = array![3.0, 2.0, 12.0, 2.0, 11.0, 103.0].into_dyn();
+    assert_eq!(whole.grad().data(), want);
+    assert_eq!(x.grad().data(), &want * 2.0);
+    assert_eq!(sum.grad_of(&[&whole])[0].data(), want);
 }

@@ -183,6 +183,29 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
         }
     }
 
+    /// The sum of the cotangent of input `i` and what others have brought.
+    fn add_cotangent(
+        &self,
+        rule: &dyn Rule<T, B>,
+        g: &Value<T, B>,
+        i: usize,
+        sum: Option<Value<T, B>>,
+    ) -> Option<Value<T, B>> {
+        let sum = match sum {
+            Some(sum) if !self.attached && self.batch.is_none() => {
+                match rule.add_vjp(g.tensor(), i, sum.into_tensor()) {
+                    Ok(total) => return Some(Value::from_parts(total, None)),
+                    Err(sum) => Some(Value::from_parts(sum, None)),
+                }
+            }
+            sum => sum,
+        };
+        match (sum, self.cotangent(rule, g, i)) {
+            (Some(sum), Some(part)) => Some(sum.accumulate(part)),
+            (sum, part) => sum.or(part),
+        }
+    }
+
     /// The tangent of the output due to that of input `i`, of a shape that broadcasts to the output's.
     fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let Some(n) = self.batch else { return rule.jvp(self, t, i) };
@@ -300,12 +323,10 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
             let at = Primal { node, inputs, output, attached, batch };
             for (i, edge) in inputs.iter().enumerate() {
                 let Some(input) = edge.node.as_ref().filter(|n| n.id >= oldest) else { continue };
-                let Some(part) = at.cotangent(&**rule, &cotangent, i) else { continue };
-                let sum = match pending.remove(input.id) {
-                    None => part,
-                    Some((_, sum)) => sum.accumulate(part),
-                };
-                pending.insert(input.id, (input, sum));
+                let known = pending.remove(input.id).map(|(_, sum)| sum);
+                if let Some(sum) = at.add_cotangent(&**rule, &cotangent, i, known) {
+                    pending.insert(input.id, (input, sum));
+                }
             }
         }
         visit(node, cotangent);

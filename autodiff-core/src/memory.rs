@@ -88,16 +88,20 @@ impl<T> Buffers<T> {
     }
 }
 
+/// A buffer of so many numbers that was kept, if there is one.
+fn take<T: Scalar>(len: usize) -> Option<Vec<T>> {
+    if len * size_of::<T>() < LEAST {
+        return None;
+    }
+    let mut buffers = T::pool().lock();
+    let i = buffers.kept.iter().rposition(|buffer| buffer.len() == len)?;
+    buffers.bytes -= len * size_of::<T>();
+    Some(buffers.kept.remove(i))
+}
+
 /// A buffer of so many numbers, whatever they are: for what will write all of them.
 pub(crate) fn buffer<T: Scalar>(len: usize) -> Vec<T> {
-    if len * size_of::<T>() >= LEAST {
-        let mut buffers = T::pool().lock();
-        if let Some(i) = buffers.kept.iter().rposition(|buffer| buffer.len() == len) {
-            buffers.bytes -= len * size_of::<T>();
-            return buffers.kept.remove(i);
-        }
-    }
-    vec![T::zero(); len]
+    take(len).unwrap_or_else(|| vec![T::zero(); len])
 }
 
 /// An array of that shape in row-major order, in memory that was kept if there is some. Its elements are whatever they
@@ -105,6 +109,19 @@ pub(crate) fn buffer<T: Scalar>(len: usize) -> Vec<T> {
 pub fn array<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
     let len = shape.iter().product();
     ArrayD::from_shape_vec(IxDyn(shape), buffer(len)).expect("as many numbers as the shape has")
+}
+
+/// Zeros of that shape in row-major order, in memory that was kept if there is some.
+pub(crate) fn zeros<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
+    let len = shape.iter().product();
+    let zeros = match take(len) {
+        Some(mut buffer) => {
+            buffer.fill(T::zero());
+            buffer
+        }
+        None => vec![T::zero(); len],
+    };
+    ArrayD::from_shape_vec(IxDyn(shape), zeros).expect("as many numbers as the shape has")
 }
 
 /// Keeps the memory of an array that nothing else refers to.

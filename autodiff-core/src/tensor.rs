@@ -6,8 +6,9 @@ use crate::memory;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};
-use ndarray::{ArcArray, ArrayD, ArrayViewD, Axis, Dimension, IxDyn, SliceInfoElem};
+use ndarray::{ArcArray, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, SliceInfoElem};
 use smallvec::SmallVec;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -236,12 +237,10 @@ impl<T: Scalar> Tensor<T> {
 
     /// Adds `other`, of the same shape, in place where this is the only holder of its memory.
     pub fn accumulate<B: Backend<T>>(mut self, other: &Tensor<T>) -> Self {
-        if let Tensor::Array(a) = &mut self
-            && other.pending().is_none()
-            && let Some(a) = Arc::get_mut(a)
-            && a.base.shape() == a.shape.slice()
+        if other.pending().is_none()
+            && let Some(own) = self.own_mut()
         {
-            a.base += &other.view();
+            *own += &other.view();
             return self;
         }
         Self::binary::<B>(Binary::add, &self, other)
@@ -384,9 +383,17 @@ impl<T: Scalar> Tensor<T> {
 
     /// Zeros of `shape` with `self` in the place of a slice.
     pub fn unslice(&self, info: &[SliceInfoElem], shape: &[usize]) -> Self {
-        let mut whole = ArrayD::zeros(IxDyn(shape));
+        let mut whole = memory::zeros(shape);
         whole.slice_mut(info).assign(&self.view());
         Self::new(whole.into_shared())
+    }
+
+    /// Adds `part` to a slice, in place; gives `self` back where it is not the only holder of its memory.
+    pub fn add_to_slice(mut self, info: &[SliceInfoElem], part: &Tensor<T>) -> Result<Self, Self> {
+        let Some(whole) = self.own_mut() else { return Err(self) };
+        let mut place = whole.slice_mut(info);
+        place += &part.view();
+        Ok(self)
     }
 
     pub fn index_select(&self, axis: usize, indices: &[usize]) -> Self {
@@ -397,19 +404,60 @@ impl<T: Scalar> Tensor<T> {
     pub fn index_add(&self, axis: usize, indices: &[usize], length: usize) -> Self {
         let mut shape: Shape = Shape::from_slice(self.shape());
         shape[axis] = length;
-        let mut whole = ArrayD::zeros(IxDyn(&shape));
-        for (part, &i) in self.view().axis_iter(Axis(axis)).zip(indices) {
-            let mut place = whole.index_axis_mut(Axis(axis), i);
-            place += &part;
+        let mut whole = memory::zeros(&shape);
+        add_at(whole.view_mut(), axis, indices, self);
+        Self::new(whole.into_shared())
+    }
+
+    /// Adds the slices of `part` at `indices`, in place; gives `self` back where it is not the only holder of its memory.
+    pub fn add_at_indices(mut self, axis: usize, indices: &[usize], part: &Tensor<T>) -> Result<Self, Self> {
+        let Some(whole) = self.own_mut() else { return Err(self) };
+        add_at(whole.view_mut(), axis, indices, part);
+        Ok(self)
+    }
+
+    /// The parts one after the other along `axis`, in the order of memory that the first has.
+    pub fn concat(axis: usize, parts: &[&Tensor<T>]) -> Self {
+        let views: SmallVec<[ArrayViewD<'_, T>; 4]> = parts.iter().map(|p| p.view()).collect();
+        let mut shape = Shape::from_slice(views[0].shape());
+        shape[axis] = views.iter().map(|view| view.len_of(Axis(axis))).sum();
+        let order = memory_order(&views[0]);
+        let mut whole = memory::array(&order.iter().map(|&axis| shape[axis]).collect::<Shape>());
+        let mut back: Shape = order.clone();
+        order.iter().enumerate().for_each(|(from, &to)| back[to] = from);
+        whole = whole.permuted_axes(IxDyn(&back));
+        let mut rest = whole.view_mut();
+        for view in &views {
+            let (mut place, others) = rest.split_at(Axis(axis), view.len_of(Axis(axis)));
+            place.assign(view);
+            rest = others;
         }
         Self::new(whole.into_shared())
     }
 
-    pub fn concat(axis: usize, parts: &[&Tensor<T>]) -> Self {
-        let views: Vec<ArrayViewD<'_, T>> = parts.iter().map(|p| p.view()).collect();
-        let whole = ndarray::concatenate(Axis(axis), &views).expect("shapes are checked by the caller");
-        Self::new(whole.into_shared())
+    /// The array, where nothing else refers to it and none of it is repeated.
+    fn own_mut(&mut self) -> Option<&mut ArcArray<T, IxDyn>> {
+        let Tensor::Array(a) = self else { return None };
+        let a = Arc::get_mut(a)?;
+        (a.base.shape() == a.shape.slice() && a.base.is_unique()).then_some(&mut a.base)
     }
+}
+
+/// Adds the slices of `part` along `axis` to those of `whole` at `indices`.
+fn add_at<T: Scalar>(mut whole: ArrayViewMutD<'_, T>, axis: usize, indices: &[usize], part: &Tensor<T>) {
+    for (part, &i) in part.view().axis_iter(Axis(axis)).zip(indices) {
+        let mut place = whole.index_axis_mut(Axis(axis), i);
+        place += &part;
+    }
+}
+
+/// The axes from that of the largest stride to that of the smallest; row-major order where elements are repeated.
+fn memory_order<T>(view: &ArrayViewD<'_, T>) -> Shape {
+    let mut order: Shape = (0..view.ndim()).collect();
+    if view.axes().all(|axis| axis.stride != 0 || axis.len <= 1) {
+        order.sort_by_key(|&axis| Reverse(view.stride_of(Axis(axis)).unsigned_abs()));
+    }
+    order
 }
 
 /// `array` with leading axes of length 1.

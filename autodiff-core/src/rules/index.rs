@@ -36,6 +36,9 @@ impl Linear for Slice {
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(Unslice { info: self.info.clone(), shape: self.from.clone() }, &[g])
     }
+    fn add_transpose<T: Scalar>(&self, g: &Tensor<T>, sum: Tensor<T>) -> Result<Tensor<T>, Tensor<T>> {
+        sum.add_to_slice(&self.info, g)
+    }
 }
 
 impl<T: Scalar, B: Backend<T>> Listed<T, B> for Slice {
@@ -100,6 +103,9 @@ impl Linear for IndexSelect {
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(IndexAdd { axis: self.axis, indices: self.indices.clone(), length: self.length }, &[g])
+    }
+    fn add_transpose<T: Scalar>(&self, g: &Tensor<T>, sum: Tensor<T>) -> Result<Tensor<T>, Tensor<T>> {
+        sum.add_at_indices(self.axis, &self.indices, g)
     }
 }
 

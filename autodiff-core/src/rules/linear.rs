@@ -30,6 +30,11 @@ pub(crate) trait Linear: Debug + Clone + Send + Sync + 'static {
 
     /// The transposed map, of a cotangent; see [`Rule::vjp`] for its shape.
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B>;
+
+    /// See [`Rule::add_vjp`].
+    fn add_transpose<T: Scalar>(&self, _g: &Tensor<T>, sum: Tensor<T>) -> Result<Tensor<T>, Tensor<T>> {
+        Err(sum)
+    }
 }
 
 impl<T: Scalar, B: Backend<T>, L: Linear + Listed<T, B>> Rule<T, B> for L {
@@ -44,6 +49,9 @@ impl<T: Scalar, B: Backend<T>, L: Linear + Listed<T, B>> Rule<T, B> for L {
     }
     fn vjp(&self, _: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(self.transpose(g))
+    }
+    fn add_vjp(&self, g: &Tensor<T>, _: usize, sum: Tensor<T>) -> Result<Tensor<T>, Tensor<T>> {
+        self.add_transpose(g, sum)
     }
     fn jvp(&self, _: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(Value::apply(self.clone(), &[t]))

@@ -42,6 +42,12 @@ pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
     /// `None` is zero.
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>>;
 
+    /// Adds the cotangent of input `i` to what others have brought, in place, if that spares making an array that is zero
+    /// all but in a part; gives `sum` back if not.
+    fn add_vjp(&self, _g: &Tensor<T>, _i: usize, sum: Tensor<T>) -> Result<Tensor<T>, Tensor<T>> {
+        Err(sum)
+    }
+
     /// The tangent of the output due to that of input `i`. `None` is zero.
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>>;
 
