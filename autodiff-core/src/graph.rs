@@ -10,7 +10,7 @@ use crate::value::Value;
 use ndarray::SliceInfoElem;
 use smallvec::SmallVec;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -167,6 +167,31 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
         self.batch.map_or_else(|| Shape::from_slice(shape), |n| with_leading(n, shape))
     }
 
+    /// Whether the derivative is to be differentiated again.
+    pub fn is_attached(&self) -> bool {
+        self.attached
+    }
+
+    /// How many cotangents or tangents there are at once.
+    pub fn batch(&self) -> Option<usize> {
+        self.batch
+    }
+
+    /// The same without the leading axes of a batch.
+    pub fn single(&self) -> Self {
+        Primal { batch: None, ..*self }
+    }
+
+    /// Where the cotangent of input `i` goes.
+    pub fn node(&self, i: usize) -> Option<&Arc<Node<T, B>>> {
+        self.inputs[i].node.as_ref()
+    }
+
+    /// The number of inputs.
+    pub fn count(&self) -> usize {
+        self.inputs.len()
+    }
+
     /// The cotangent of input `i`, of its shape.
     fn cotangent(&self, rule: &dyn Rule<T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         // The one place where broadcasting is undone.
@@ -176,7 +201,7 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
             Some(n) => match rule.batched(n) {
                 Some(rule) => rule.vjp(self, g, i).map(undone),
                 None => {
-                    let at = Primal { batch: None, ..*self };
+                    let at = self.single();
                     one_by_one(n, g, |g| at.cotangent(rule, g, i))
                 }
             },
@@ -200,10 +225,7 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
             }
             sum => sum,
         };
-        match (sum, self.cotangent(rule, g, i)) {
-            (Some(sum), Some(part)) => Some(sum.accumulate(part)),
-            (sum, part) => sum.or(part),
-        }
+        accumulated(sum, self.cotangent(rule, g, i))
     }
 
     /// The tangent of the output due to that of input `i`, of a shape that broadcasts to the output's.
@@ -213,10 +235,20 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
             Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape.len() + 1), i),
             Some(batched) => batched.jvp(self, t, i),
             None => {
-                let at = Primal { batch: None, ..*self };
+                let at = self.single();
                 one_by_one(n, t, |t| Some(rule.jvp(&at, t, i)?.spread_to(&self.node.shape)))
             }
         }
+    }
+}
+
+fn accumulated<T: Scalar, B: Backend<T>>(
+    sum: Option<Value<T, B>>,
+    part: Option<Value<T, B>>,
+) -> Option<Value<T, B>> {
+    match (sum, part) {
+        (Some(sum), Some(part)) => Some(sum.accumulate(part)),
+        (sum, part) => sum.or(part),
     }
 }
 
@@ -303,28 +335,46 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
     Value::from_parts(data, Some(node))
 }
 
+/// What a reverse sweep goes through, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sweep {
+    /// Nodes with smaller numbers are left out.
+    pub oldest: u64,
+    /// Nodes with smaller numbers have their cotangents, and pass nothing on.
+    pub boundary: u64,
+    /// Whether the cotangents can be differentiated again.
+    pub attached: bool,
+    /// How many seeds there are, side by side along a leading axis, as the cotangents then are.
+    pub batch: Option<usize>,
+}
+
 /// Carries cotangents from `root` back to what it was made from, and gives each node's to `visit`.
 ///
-/// Nodes go by falling number, so that each has all of its cotangent when its turn comes; those numbered below
-/// `oldest` are left out. The cotangents of this sweep live in it alone. With `attached`, they can be
-/// differentiated again. With `batch`, the seed and they have a leading axis of that length.
+/// Nodes go by falling number, so that each has all of its cotangent when its turn comes. The cotangents of this sweep
+/// live in it alone.
 pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
     root: &'a Arc<Node<T, B>>,
     seed: Value<T, B>,
-    oldest: u64,
-    attached: bool,
-    batch: Option<usize>,
+    sweep: Sweep,
     mut visit: impl FnMut(&'a Node<T, B>, Value<T, B>),
 ) {
+    let Sweep { oldest, boundary, attached, batch } = sweep;
     let mut pending: Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)> = Frontier::default();
     pending.insert(root.id, (root, seed));
     while let Some((node, cotangent)) = pending.pop_last() {
-        if let Source::Operation { rule, inputs, output } = &node.source {
+        if let Source::Operation { rule, inputs, output } = &node.source
+            && node.id >= boundary
+        {
             let at = Primal { node, inputs, output, attached, batch };
+            let mut all = rule.vjp_all(&at, &cotangent);
             for (i, edge) in inputs.iter().enumerate() {
                 let Some(input) = edge.node.as_ref().filter(|n| n.id >= oldest) else { continue };
                 let known = pending.remove(input.id).map(|(_, sum)| sum);
-                if let Some(sum) = at.add_cotangent(&**rule, &cotangent, i, known) {
+                let sum = match &mut all {
+                    Some(all) => accumulated(known, all[i].take()),
+                    None => at.add_cotangent(&**rule, &cotangent, i, known),
+                };
+                if let Some(sum) = sum {
                     pending.insert(input.id, (input, sum));
                 }
             }
@@ -342,7 +392,7 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     seed: Value<T, B>,
 ) {
     let mut found = Vec::new();
-    reverse(root, seed, 0, false, None, |node, cotangent| {
+    reverse(root, seed, Sweep { oldest: 0, boundary: 0, attached: false, batch: None }, |node, cotangent| {
         if node.keeps_grad() {
             found.push((node, cotangent.into_tensor()));
         }
@@ -358,16 +408,27 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     }
 }
 
-/// The gradients of `root` with respect to `wrt`, as expressions; with `batch`, for as many seeds at once. `None` where it does not depend on one.
+/// The gradients of `root` with respect to `wrt`, as expressions; with `batch`, for as many seeds at once. `None` where it
+/// does not depend on one.
 pub(crate) fn gradients<T: Scalar, B: Backend<T>>(
     root: &Arc<Node<T, B>>,
     seed: Value<T, B>,
     batch: Option<usize>,
     wrt: &[&Arc<Node<T, B>>],
 ) -> Vec<Option<Value<T, B>>> {
-    let mut found = vec![None; wrt.len()];
     let oldest = wrt.iter().map(|node| node.id).min().unwrap_or(u64::MAX);
-    reverse(root, seed, oldest, true, batch, |node, cotangent| {
+    collected(root, seed, Sweep { oldest, boundary: oldest, attached: true, batch }, wrt)
+}
+
+/// The cotangents of `wrt` in a sweep from `root`.
+pub(crate) fn collected<T: Scalar, B: Backend<T>>(
+    root: &Arc<Node<T, B>>,
+    seed: Value<T, B>,
+    sweep: Sweep,
+    wrt: &[&Arc<Node<T, B>>],
+) -> Vec<Option<Value<T, B>>> {
+    let mut found = vec![None; wrt.len()];
+    reverse(root, seed, sweep, |node, cotangent| {
         for (target, slot) in wrt.iter().zip(&mut found) {
             if std::ptr::eq(Arc::as_ptr(target), node) {
                 *slot = Some(cotangent.clone());
@@ -377,13 +438,34 @@ pub(crate) fn gradients<T: Scalar, B: Backend<T>>(
     found
 }
 
-/// The tangent of `root`, given those of some values it was made from, as an expression; with `batch`, as many at once. `None` is zero.
+/// The values with numbers below `boundary` that what `root` was made from, above it, was made from.
+pub(crate) fn captured<T: Scalar, B: Backend<T>>(
+    root: &Arc<Node<T, B>>,
+    boundary: u64,
+) -> Vec<Arc<Node<T, B>>> {
+    let mut found = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let mut stack = vec![root];
+    while let Some(node) = stack.pop() {
+        if node.id < boundary {
+            found.insert(node.id, node.clone());
+        } else if seen.insert(node.id)
+            && let Source::Operation { inputs, .. } = &node.source
+        {
+            stack.extend(inputs.iter().filter_map(|edge| edge.node.as_ref()));
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The tangent of `root`, given those of some values it was made from, as an expression; with `batch`, as many at once.
+/// `None` is zero. Nodes with smaller numbers than `oldest` have no tangents but those given.
 pub(crate) fn forward<T: Scalar, B: Backend<T>>(
     root: &Arc<Node<T, B>>,
     tangents: &[(&Arc<Node<T, B>>, Value<T, B>)],
+    oldest: u64,
     batch: Option<usize>,
 ) -> Option<Value<T, B>> {
-    let oldest = tangents.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
     let mut known: BTreeMap<u64, Value<T, B>> =
         tangents.iter().map(|(node, t)| (node.id, t.clone())).collect();
     let mut nodes = BTreeMap::new();

@@ -84,6 +84,7 @@ pub mod native;
 pub mod operations;
 mod operators;
 mod ops;
+mod parameters;
 mod program;
 mod rules;
 mod scalar;
@@ -101,10 +102,12 @@ pub use linalg::Triangle;
 pub use native::Native;
 pub use ndarray;
 pub use ops::{Mask, try_where, where_};
+pub use parameters::{Parameters, Path};
 pub use scalar::Scalar;
 pub use shape::{Axes, LengthLiteral, Lengths};
 pub use transform::{
-    LinearMap, grad, hessian, hessian_diag, hvp, jacobian, jvp, linearize, try_grad, try_hessian,
-    try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_value_and_grad, value_and_grad, vjp,
+    LinearMap, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian,
+    jvp, linearize, try_grad, try_hessian, try_hessian_diag, try_hvp, try_jacobian, try_jvp,
+    try_value_and_grad, try_value_and_grad_aux, value_and_grad, value_and_grad_aux, vjp,
 };
 pub use value::{IntoValue, Operand, Value};

@@ -26,10 +26,10 @@
 
 mod parameters;
 
-pub use parameters::{Parameters, Path};
+pub use autodiff_core::{Parameters, Path};
 pub use rand_chacha::ChaCha8Rng;
 
-use crate::{Scalar, Value, or_panic};
+use crate::{DefaultBackend, Scalar, Value, or_panic};
 use ndarray::Array;
 use rand::{Rng, RngExt, SeedableRng};
 use std::fmt;
@@ -91,7 +91,7 @@ pub enum Error {
     note = "modules are layers, functions such as `Value::tanh`, and closures `|x: &Value| ...`; \
             for a closure without the type of its argument, see `Sequential::map`"
 )]
-pub trait Module<T: Scalar = f64>: Parameters<T> {
+pub trait Module<T: Scalar = f64>: Parameters<T, DefaultBackend> {
     /// The output for the input `x`.
     ///
     /// # Panics
@@ -309,7 +309,7 @@ impl<T: Scalar> Clone for Sequential<T> {
     }
 }
 
-impl<T: Scalar> Parameters<T> for Sequential<T> {
+impl<T: Scalar> Parameters<T, DefaultBackend> for Sequential<T> {
     fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T>)) {
         for (i, layer) in self.layers.iter().enumerate() {
             (**layer).visit(path.index(i), f);

@@ -6,6 +6,7 @@ use crate::lazy::{self, Fusing};
 use crate::native::Native;
 use crate::rules::{Case, cases};
 use crate::scalar::Scalar;
+use crate::transform::{hessian, jacobian};
 use crate::value::Value;
 use ndarray::{ArcArray, ArrayD, Axis, IxDyn, ShapeBuilder, Slice};
 
@@ -37,6 +38,10 @@ macro_rules! conformance {
         #[test]
         fn batches() {
             $crate::check::conformance::fused_and_not($crate::check::conformance::batches::<f64, $backend>);
+        }
+        #[test]
+        fn hessians() {
+            $crate::check::conformance::fused_and_not($crate::check::conformance::hessians::<f64, $backend>);
         }
         #[test]
         fn layouts_f64() {
@@ -160,6 +165,42 @@ pub fn batches<T: Scalar, B: Backend<T>>() {
                     check_same(&what, &all(&got), &all(&expected), tolerance);
                 }
             }
+        }
+    }
+}
+
+/// Every case's Jacobian forward against reverse, and its Hessian forward over reverse against reverse over reverse, by
+/// each input; Hessians are symmetric.
+pub fn hessians<T: Scalar, B: Backend<T>>() {
+    let tolerance = Tolerance::of::<T>().analytic;
+    for case in cases::<T, B>() {
+        let inputs = leaves(&case);
+        let at = |i: usize, x: &Value<T, B>| {
+            let mut all = inputs.clone();
+            all[i] = x.clone();
+            (case.f)(&all)
+        };
+        for (i, x) in inputs.iter().enumerate().filter(|(_, x)| !x.is_empty()) {
+            let what = |kind| format!("{}: input {i}, {kind}", describe(&case));
+            let matrix = |x: &Value<T, B>, rows: usize, columns: usize| x.reshape([rows, columns]);
+            let whole = |x: &Value<T, B>| {
+                let shape: Vec<usize> = [x.len()].iter().chain(x.shape()).copied().collect();
+                Value::<T, B>::constant(ndarray::Array2::<T>::eye(x.len())).reshape(shape.as_slice())
+            };
+            let y = at(i, x);
+            if !y.is_empty() {
+                let forward = matrix(&y.tangents(x, whole(x)), x.len(), y.len()).t();
+                let reverse = matrix(&y.cotangents(x, whole(&y)), y.len(), x.len());
+                let got = matrix(&jacobian(|x| at(i, x), x), y.len(), x.len());
+                check_same(&what("modes"), &[forward.data()], &[reverse.data()], tolerance);
+                check_same(&what("jacobian"), &[got.data()], &[reverse.data()], tolerance);
+            }
+            let f = |x: &Value<T, B>| weighted(&at(i, x));
+            let forward = matrix(&hessian(f, x), x.len(), x.len());
+            let g = gradients(&f(x), &inputs).swap_remove(i);
+            let reverse = matrix(&g.cotangents(x, whole(x)), x.len(), x.len());
+            check_same(&what("hessian"), &[forward.data()], &[reverse.data()], tolerance);
+            check_same(&what("symmetry"), &[forward.data()], &[forward.t().data()], tolerance);
         }
     }
 }

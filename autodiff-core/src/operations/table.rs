@@ -164,13 +164,16 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// Operations that users do not call: the derivatives of others, and what those are made of.
+/// What users do not call as operations: the derivatives of others, what those are made of, and what frames functions.
 pub(super) const INTERNAL: &[&str] = &[
     "alias",
     "below",
     "chain",
+    "checkpoint",
     "clip",
     "cofactor",
+    "custom",
+    "hook_grad",
     "index_add",
     "inside",
     "larger",

@@ -4,6 +4,8 @@
 //! on from, each of its inputs. Derivatives are written once, over [`Value`]s: on detached values they give
 //! plain numbers, on attached ones expressions that can be differentiated again.
 
+mod checkpoint;
+mod custom;
 pub(crate) mod elementwise;
 mod index;
 pub(crate) mod linalg;
@@ -11,6 +13,8 @@ mod linear;
 mod matmul;
 mod reduce;
 
+pub(crate) use checkpoint::Checkpoint;
+pub(crate) use custom::{Custom, Derivative, Hook};
 pub(crate) use elementwise::Select;
 pub(crate) use index::{Concat, IndexAdd, IndexSelect, Slice, Unslice};
 pub(crate) use linalg::{Diagonal, Embed, SolveTriangular};
@@ -50,6 +54,11 @@ pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
 
     /// The tangent of the output due to that of input `i`. `None` is zero.
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>>;
+
+    /// The cotangents of all inputs, each of its input's shape, where one computation gives them, of a whole batch too.
+    fn vjp_all(&self, _: &Primal<'_, T, B>, _: &Value<T, B>) -> Option<Vec<Option<Value<T, B>>>> {
+        None
+    }
 
     /// The same operation with an axis of length `n` before all others, whose derivatives are those of the parts along
     /// it: many cotangents or tangents at once. What it reads of inputs and output then has length 1 along that axis.
@@ -154,11 +163,19 @@ macro_rules! table {
                 assert!(!cases.is_empty(), "{} has no cases", stringify!($rule));
                 all.extend(cases);
             )*
+            // What takes functions of users is a rule for one backend.
+            all.extend(Custom::<T, B>::cases());
+            all.extend(Hook::<T, B>::cases());
+            all.extend(Checkpoint::<T, B>::cases());
             all
         }
         $(impl<T: Scalar> InTable<T> for $rule {})*
     };
 }
+
+impl<T: Scalar, B: Backend<T>> InTable<T> for Custom<T, B> {}
+impl<T: Scalar, B: Backend<T>> InTable<T> for Hook<T, B> {}
+impl<T: Scalar, B: Backend<T>> InTable<T> for Checkpoint<T, B> {}
 
 table![
     Unary<T>,

@@ -1,8 +1,10 @@
 //! Gradients of functions with one number as their result.
 
-use super::{differentiated, within, zeros};
+use super::{within, zeros};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
+use crate::graph;
+use crate::parameters::{Parameters, Path};
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -18,26 +20,37 @@ use crate::value::Value;
 /// assert_eq!(grad(|x| grad(f, x), &x).item(), 48.0);
 /// ```
 ///
+/// A function of several values takes an array, a tuple, a `Vec` or a struct of them, nested as one likes: whatever
+/// has [`Parameters`]. Its gradient is of the same type.
+///
+/// ```
+/// use autodiff_core::{grad, native::Value};
+/// let (a, b) = (Value::new(3.0), Value::new(ndarray::array![1.0, 2.0]));
+/// let (da, db) = grad(|(a, b): &(Value, Value)| (a * a * b).sum(), &(a, b));
+/// assert_eq!(da.item(), 18.0);
+/// assert_eq!(db.data(), ndarray::array![9.0, 9.0].into_dyn());
+/// ```
+///
 /// # Panics
 ///
 /// Where the function's result has other than one element.
 #[track_caller]
-pub fn grad<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> Value<T, B> {
+pub fn grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> P {
     value_and_grad(f, x).1
 }
 
 /// Like [`grad`], but returns an error instead of panicking.
-pub fn try_grad<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> Result<Value<T, B>, Error> {
+pub fn try_grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> Result<P, Error> {
     Ok(try_value_and_grad(f, x)?.1)
 }
 
-/// The value and the gradient of a function with one number as its result, at `x`.
+/// The value and the gradient of a function with one number as its result, at `x`; see [`grad`].
 ///
 /// ```
 /// use autodiff_core::{native::Value, value_and_grad};
@@ -51,29 +64,78 @@ pub fn try_grad<T: Scalar, B: Backend<T>>(
 ///
 /// Where the function's result has other than one element.
 #[track_caller]
-pub fn value_and_grad<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> (Value<T, B>, Value<T, B>) {
+pub fn value_and_grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> (Value<T, B>, P) {
     or_panic(try_value_and_grad(f, x))
 }
 
 /// Like [`value_and_grad`], but returns an error instead of panicking.
-pub fn try_value_and_grad<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> Result<(Value<T, B>, Value<T, B>), Error> {
-    let [y, gradient] = differentiated(|| {
-        let inner = within(x);
-        let y = f(&inner);
+pub fn try_value_and_grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> Result<(Value<T, B>, P), Error> {
+    let (y, gradient, ()) = try_value_and_grad_aux(|x| (f(x), ()), x)?;
+    Ok((y, gradient))
+}
+
+/// The value and the gradient of a function at `x`, and what else the function returns, such as predictions beside a
+/// loss; see [`grad`].
+///
+/// ```
+/// use autodiff_core::{native::Value, value_and_grad_aux};
+/// let x = Value::new(ndarray::array![1.0, 2.0]);
+/// let (y, g, largest) = value_and_grad_aux(|x| (x.square().sum(), x.max().item()), &x);
+/// assert_eq!((y.item(), largest), (5.0, 2.0));
+/// assert_eq!(g.data(), ndarray::array![2.0, 4.0].into_dyn());
+/// ```
+///
+/// # Panics
+///
+/// Where the function's result has other than one element.
+#[track_caller]
+pub fn value_and_grad_aux<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone, A>(
+    f: impl FnOnce(&P) -> (Value<T, B>, A),
+    x: &P,
+) -> (Value<T, B>, P, A) {
+    or_panic(try_value_and_grad_aux(f, x))
+}
+
+/// Like [`value_and_grad_aux`], but returns an error instead of panicking.
+pub fn try_value_and_grad_aux<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone, A>(
+    f: impl FnOnce(&P) -> (Value<T, B>, A),
+    x: &P,
+) -> Result<(Value<T, B>, P, A), Error> {
+    let (mut y, gradients, aux) = graph::recorded(|| {
+        let inner = replaced(x, |value| within(value));
+        let (y, aux) = f(&inner);
         if y.len() != 1 {
             return Err(Error::Result { op: "grad", got: y.shape().to_vec() });
         }
-        let gradient = match y.tracked() {
-            None => zeros(x),
-            Some(_) => y.try_grad_of(&[&inner])?.remove(0),
+        let mut wrt = Vec::new();
+        inner.visit(Path::ROOT, &mut |_, value| wrt.push(value));
+        let gradients = match y.tracked() {
+            None => wrt.into_iter().map(zeros).collect(),
+            Some(_) => y.try_grad_of(&wrt)?,
         };
-        Ok([y, gradient])
+        Ok((y, gradients, aux))
     })?;
-    Ok((y, gradient))
+    let mut gradients = gradients.into_iter();
+    let mut gradient = replaced(x, |_| gradients.next().expect("one for each value"));
+    if !graph::is_recording() {
+        y = y.detach();
+        gradient = replaced(&gradient, Value::detach);
+    }
+    Ok((y, gradient, aux))
+}
+
+/// A struct of the same kind with other values.
+fn replaced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    x: &P,
+    mut f: impl FnMut(&Value<T, B>) -> Value<T, B>,
+) -> P {
+    let mut copy = x.clone();
+    copy.visit_mut(Path::ROOT, &mut |_, value| *value = f(value));
+    copy
 }

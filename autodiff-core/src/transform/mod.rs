@@ -1,10 +1,16 @@
 //! Derivatives of functions.
 
+mod checkpoint;
+mod custom;
 mod gradient;
 mod jacobian;
 mod linear;
 
-pub use gradient::{grad, try_grad, try_value_and_grad, value_and_grad};
+pub use checkpoint::checkpoint;
+pub use custom::{custom_jvp, custom_root, custom_vjp};
+pub use gradient::{
+    grad, try_grad, try_value_and_grad, try_value_and_grad_aux, value_and_grad, value_and_grad_aux,
+};
 pub use jacobian::{
     hessian, hessian_diag, hvp, jacobian, try_hessian, try_hessian_diag, try_hvp, try_jacobian,
 };
@@ -80,7 +86,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             check_shape("jvp", t, x)?;
             known.push((x.require_tracked("jvp")?, (*t).clone()));
         }
-        let tangent = self.tracked().and_then(|root| graph::forward(root, &known, None));
+        let oldest = known.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
+        let tangent = self.tracked().and_then(|root| graph::forward(root, &known, oldest, None));
         Ok(tangent.unwrap_or_else(|| zeros(self)))
     }
 
@@ -88,7 +95,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     pub(crate) fn tangents(&self, x: &Self, t: Self) -> Self {
         let n = t.shape()[0];
         let root = self.tracked().zip(x.tracked());
-        let found = root.and_then(|(root, x)| graph::forward(root, &[(x, t)], Some(n)));
+        let found = root.and_then(|(root, x)| graph::forward(root, &[(x, t)], x.id, Some(n)));
         found.unwrap_or_else(|| {
             Value::from_parts(Tensor::full(T::zero(), &with_leading(n, self.shape())), None)
         })

@@ -1,0 +1,249 @@
+//! Structs of values: what [`grad`](crate::grad) is taken with respect to, and what an optimiser, or a file, sees of a
+//! model.
+
+use crate::backend::Backend;
+use crate::scalar::Scalar;
+use crate::value::Value;
+use std::fmt;
+
+/// Where a parameter stands in its model: field names and indices, joined by dots, as in `2.bias`.
+///
+/// It is made on the stack while a model is visited; its `Display` form is the name.
+///
+/// ```
+/// use autodiff_core::Path;
+/// assert_eq!(Path::ROOT.index(2).field("bias").to_string(), "2.bias");
+/// assert_eq!(Path::ROOT.to_string(), "");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    part: Part<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Part<'a> {
+    Root,
+    Field(&'a str),
+    Index(usize),
+}
+
+impl Path<'_> {
+    /// The model itself: its name is empty.
+    pub const ROOT: Path<'static> = Path { parent: None, part: Part::Root };
+
+    /// The field `name` of what is here.
+    #[must_use]
+    pub fn field<'a>(&'a self, name: &'a str) -> Path<'a> {
+        Path { parent: Some(self), part: Part::Field(name) }
+    }
+
+    /// Element `i` of what is here.
+    #[must_use]
+    pub fn index(&self, i: usize) -> Path<'_> {
+        Path { parent: Some(self), part: Part::Index(i) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent
+            && !matches!(parent.part, Part::Root)
+        {
+            write!(f, "{parent}.")?;
+        }
+        match self.part {
+            Part::Root => Ok(()),
+            Part::Field(name) => f.write_str(name),
+            Part::Index(i) => write!(f, "{i}"),
+        }
+    }
+}
+
+/// A struct of values that have names: what is trained, differentiated with respect to, saved and loaded.
+///
+/// A [`Value`] is one, and so are a `Vec`, an array, an `Option` and a tuple of them. For a struct of one's own, the
+/// macro `parameters!` of the crate `autodiff` writes the implementation from the list of its fields; by hand, it is a
+/// line for each field in each of two methods:
+///
+/// ```
+/// use autodiff_core::{Native, Parameters, Path, grad, native::Value};
+///
+/// #[derive(Clone)]
+/// struct Model {
+///     scale: Value,
+///     weights: Vec<Value>,
+/// }
+///
+/// impl Parameters<f64, Native> for Model {
+///     fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value)) {
+///         self.scale.visit(path.field("scale"), f);
+///         self.weights.visit(path.field("weights"), f);
+///     }
+///     fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value)) {
+///         self.scale.visit_mut(path.field("scale"), f);
+///         self.weights.visit_mut(path.field("weights"), f);
+///     }
+/// }
+///
+/// let model = Model { scale: Value::new(3.0), weights: vec![Value::new(1.0), Value::new(2.0)] };
+/// let names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["scale", "weights.0", "weights.1"]);
+/// // A gradient is a struct of the same kind.
+/// let g = grad(|m: &Model| &m.scale * &m.weights[0] * &m.weights[1], &model);
+/// assert_eq!((g.scale.item(), g.weights[0].item(), g.weights[1].item()), (2.0, 6.0, 3.0));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of named `Value<{T}>`s",
+    note = "for a struct of values or layers, `autodiff::parameters!({Self} {{ field, ... }});` writes the implementation"
+)]
+pub trait Parameters<T: Scalar, B: Backend<T>> {
+    /// Calls `f` with each value and its place, which starts with `path`; always in the same order.
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>));
+
+    /// The same, to replace values.
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>));
+
+    /// The values with their names, such as `"0.weight"`; a lone [`Value`] has the empty name.
+    ///
+    /// ```
+    /// use autodiff_core::{Parameters, native::Value};
+    /// let pair = (Value::new(1.0), [Value::new(2.0), Value::new(3.0)]);
+    /// let names: Vec<String> = pair.named_parameters().into_iter().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["0", "1.0", "1.1"]);
+    /// ```
+    fn named_parameters(&self) -> Vec<(String, &Value<T, B>)> {
+        let mut all = Vec::new();
+        self.visit(Path::ROOT, &mut |path, value| all.push((path.to_string(), value)));
+        all
+    }
+
+    /// The same, to replace values.
+    ///
+    /// ```
+    /// use autodiff_core::{Parameters, native::Value};
+    /// let mut pair = (Value::new(1.0), Value::new(2.0));
+    /// for (name, value) in pair.named_parameters_mut() {
+    ///     *value = value.clone().with_label(name);
+    /// }
+    /// assert_eq!(pair.1.label().as_deref(), Some("1"));
+    /// ```
+    fn named_parameters_mut(&mut self) -> Vec<(String, &mut Value<T, B>)> {
+        let mut all = Vec::new();
+        self.visit_mut(Path::ROOT, &mut |path, value| all.push((path.to_string(), value)));
+        all
+    }
+
+    /// The number of numbers in all values together.
+    ///
+    /// ```
+    /// use autodiff_core::{Parameters, native::Value};
+    /// let pair = (Value::new(1.0), Value::new(ndarray::array![2.0, 3.0]));
+    /// assert_eq!(pair.num_parameters(), 3);
+    /// ```
+    fn num_parameters(&self) -> usize {
+        let mut count = 0;
+        self.visit(Path::ROOT, &mut |_, value| count += value.len());
+        count
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Parameters<T, B> for Value<T, B> {
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
+        f(path, self);
+    }
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
+        f(path, self);
+    }
+}
+
+/// A function has no parameters: what needs some is a struct.
+impl<T: Scalar, B: Backend<T>, F: Fn(&Value<T, B>) -> Value<T, B>> Parameters<T, B> for F {
+    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {}
+    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {}
+}
+
+impl<T: Scalar, B: Backend<T>, P: Parameters<T, B>> Parameters<T, B> for Option<P> {
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
+        if let Some(inner) = self {
+            inner.visit(path, f);
+        }
+    }
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
+        if let Some(inner) = self {
+            inner.visit_mut(path, f);
+        }
+    }
+}
+
+macro_rules! sequences {
+    ($([$($generics:tt)*] $type:ty;)*) => { $(
+        impl<T: Scalar, B: Backend<T>, P: Parameters<T, B>, $($generics)*> Parameters<T, B> for $type {
+            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
+                for (i, part) in self.iter().enumerate() {
+                    part.visit(path.index(i), f);
+                }
+            }
+            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
+                for (i, part) in self.iter_mut().enumerate() {
+                    part.visit_mut(path.index(i), f);
+                }
+            }
+        }
+    )* };
+}
+sequences! {
+    [] [P];
+    [] Vec<P>;
+    [const N: usize] [P; N];
+}
+
+macro_rules! tuples {
+    ($($($P:ident $i:tt),+;)*) => { $(
+        impl<T: Scalar, B: Backend<T>, $($P: Parameters<T, B>),+> Parameters<T, B> for ($($P,)+) {
+            fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
+                $( self.$i.visit(path.index($i), f); )+
+            }
+            fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
+                $( self.$i.visit_mut(path.index($i), f); )+
+            }
+        }
+    )* };
+}
+tuples! {
+    P0 0;
+    P0 0, P1 1;
+    P0 0, P1 1, P2 2;
+    P0 0, P1 1, P2 2, P3 3;
+    P0 0, P1 1, P2 2, P3 3, P4 4;
+    P0 0, P1 1, P2 2, P3 3, P4 4, P5 5;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parameters;
+    use crate::Native;
+    use crate::native::Value;
+
+    #[test]
+    fn replaces_each_value_once_in_order() {
+        let mut nested = (vec![Value::new(1.0), Value::new(2.0)], None::<Value>, Some(Value::new(3.0)));
+        let names = |n: &dyn Parameters<f64, Native>| -> Vec<String> {
+            n.named_parameters().into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&nested), ["0.0", "0.1", "2"]);
+        for (_, value) in nested.named_parameters_mut() {
+            *value = Value::new(value.item() * 10.0);
+        }
+        let values: Vec<f64> = nested.named_parameters().iter().map(|(_, value)| value.item()).collect();
+        assert_eq!(values, [10.0, 20.0, 30.0]);
+        assert_eq!(nested.num_parameters(), 3);
+    }
+
+    #[test]
+    fn functions_have_none() {
+        let nothing: &dyn Parameters<f64, Native> = &(|x: &Value| x.relu());
+        assert_eq!(nothing.num_parameters(), 0);
+        assert!(Parameters::<f32, Native>::named_parameters(&Value::<f32>::tanh).is_empty());
+    }
+}

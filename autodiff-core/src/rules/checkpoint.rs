@@ -1,0 +1,115 @@
+//! A part of a computation that is done again when its derivatives are asked for.
+
+use super::{Case, Listed, Needs, Recorded, Rule};
+use crate::backend::Backend;
+use crate::graph::{self, Primal, Sweep};
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use crate::transform::within;
+use crate::value::Value;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+type Function<T, B> = Arc<dyn Fn(&Value<T, B>) -> Value<T, B> + Send + Sync>;
+
+/// A function of the first input. The others are what it captured: it depends on them, and does not read them here.
+#[derive(Clone)]
+pub(crate) struct Checkpoint<T: Scalar, B: Backend<T>> {
+    f: Function<T, B>,
+    /// The result, until it is handed out.
+    known: Arc<Mutex<Option<Tensor<T>>>>,
+}
+
+impl<T: Scalar, B: Backend<T>> Checkpoint<T, B> {
+    /// `f(x)`, of which only `x` is kept.
+    pub fn apply(f: Function<T, B>, x: &Value<T, B>) -> Value<T, B> {
+        if !graph::is_recording() {
+            return f(x);
+        }
+        let inner = within(x);
+        let y = f(&inner);
+        // An expression would keep its operands.
+        Tensor::evaluate([y.tensor()]);
+        let Some((root, leaf)) = y.tracked().zip(inner.tracked()) else { return y };
+        let inputs: Vec<Value<T, B>> = (graph::captured(root, leaf.id).into_iter())
+            .filter(|node| x.tracked().is_none_or(|x| x.id != node.id))
+            .map(|node| Value::from_parts(Tensor::full(T::zero(), &node.shape), Some(node)))
+            .collect();
+        let known = Arc::new(Mutex::new(Some(y.tensor().clone())));
+        let inputs: Vec<_> = std::iter::once(x).chain(&inputs).collect();
+        Value::apply(Checkpoint { f, known }, &inputs)
+    }
+
+    /// The computation once more: its input, and its result.
+    fn again(&self, at: &Primal<'_, T, B>) -> (Value<T, B>, Value<T, B>) {
+        let inner = within(&at.single().x(0));
+        let y = (self.f)(&inner);
+        (inner, y)
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> fmt::Debug for Checkpoint<T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Checkpoint")
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
+    fn name(&self) -> &'static str {
+        "checkpoint"
+    }
+    fn needs(&self, _: usize) -> Needs {
+        Needs { inputs: 1, output: false }
+    }
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).take();
+        known.unwrap_or_else(|| (self.f)(&Value::from_parts(x[0].clone(), None)).into_tensor())
+    }
+    fn vjp_all(&self, at: &Primal<'_, T, B>, g: &Value<T, B>) -> Option<Vec<Option<Value<T, B>>>> {
+        graph::recorded(|| {
+            let (inner, y) = self.again(at);
+            let leaf = inner.tracked().expect("it was made to be differentiated with respect to");
+            let nodes: Vec<_> =
+                (0..at.count()).map(|i| if i == 0 { Some(leaf) } else { at.node(i) }).collect();
+            let targets: Vec<_> = nodes.iter().flatten().copied().collect();
+            let oldest = targets.iter().map(|node| node.id).min().unwrap_or(leaf.id);
+            let sweep =
+                Sweep { oldest, boundary: leaf.id + 1, attached: at.is_attached(), batch: at.batch() };
+            let mut found = match y.tracked() {
+                Some(root) => graph::collected(root, g.clone(), sweep, &targets),
+                None => vec![None; targets.len()],
+            }
+            .into_iter();
+            Some(nodes.iter().map(|node| node.and_then(|_| found.next().flatten())).collect())
+        })
+    }
+    fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        self.vjp_all(at, g)?.swap_remove(i)
+    }
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        graph::recorded(|| {
+            let (inner, y) = self.again(at);
+            let leaf = inner.tracked()?;
+            let node = if i == 0 { leaf } else { at.node(i)? };
+            graph::forward(y.tracked()?, &[(node, t.clone())], leaf.id, at.batch())
+        })
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(self.clone().recorded())
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for Checkpoint<T, B> {
+    fn cases() -> Vec<Case<T, B>> {
+        vec![
+            Case::new("checkpoint", &[(&[2, 3], -2.0..2.0)], |x| {
+                Checkpoint::apply(Arc::new(|x| (x.sin() * x).exp()), &x[0])
+            }),
+            // What is captured: two values, one of which was made from the other and from the input.
+            Case::new("checkpoint", &[(&[3], -2.0..2.0), (&[2, 3], -2.0..2.0)], |x| {
+                let (a, b) = (x[1].clone(), &x[1] * &x[0]);
+                Checkpoint::apply(Arc::new(move |x| (&a * x).sin() * &b), &x[0])
+            }),
+        ]
+    }
+}

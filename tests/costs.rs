@@ -1,0 +1,106 @@
+//! What derivatives cost, in the work that they give a backend.
+
+use autodiff_core::backend::{Elementwise, Program, Reduction};
+use autodiff_core::{Backend, Value, grad, hessian, hvp, jvp, linearize};
+use ndarray::{Array, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Dimension};
+use std::cell::Cell;
+
+/// The pure-Rust kernels, with the work counted: multiplications and additions of products, and elements of the rest.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counting;
+
+thread_local! {
+    static WORK: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(work: usize) {
+    WORK.set(WORK.get() + work);
+}
+
+impl Backend<f64> for Counting {
+    const NAME: &'static str = "counting";
+
+    fn elementwise(op: Elementwise<f64>, operands: &[ArrayViewD<'_, f64>]) -> ArrayD<f64> {
+        let y = autodiff_core::Native::elementwise(op, operands);
+        count(y.len());
+        y
+    }
+    fn evaluate(program: &Program<f64>, operands: &[ArrayViewD<'_, f64>]) -> Vec<ArrayD<f64>> {
+        count(program.steps().len() * program.shape().iter().product::<usize>());
+        autodiff_core::Native::evaluate(program, operands)
+    }
+    fn reduce(op: Reduction, x: ArrayViewD<'_, f64>, axes: &[usize]) -> ArrayD<f64> {
+        count(x.len());
+        autodiff_core::Native::reduce(op, x, axes)
+    }
+    fn gemm(alpha: f64, a: ArrayView2<f64>, b: ArrayView2<f64>, beta: f64, c: &mut ArrayViewMut2<f64>) {
+        count(2 * c.len() * a.ncols());
+        <autodiff_core::Native as Backend<f64>>::gemm(alpha, a, b, beta, c);
+    }
+}
+
+type V = Value<f64, Counting>;
+
+/// The work that finding the elements of a value takes.
+fn work(f: impl FnOnce() -> V) -> f64 {
+    WORK.set(0);
+    f().data();
+    WORK.get() as f64
+}
+
+/// Numbers that are neither equal nor in order.
+fn numbers<D: Dimension>(shape: impl ndarray::IntoDimension<Dim = D>, scale: f64) -> V {
+    let mut k = 0.0;
+    V::constant(Array::from_shape_simple_fn(shape.into_dimension(), || {
+        k += 1.0;
+        scale * f64::sin(k * k)
+    }))
+}
+
+/// A function with one number as its result, and a point.
+fn check(name: &str, f: impl Fn(&V) -> V + Copy, x: &V) {
+    let v = numbers(x.shape(), 1.0);
+    let evaluation = work(|| f(x));
+    let gradient = work(|| grad(f, x));
+    let along = work(|| {
+        let (y, dy) = jvp(f, x, &v);
+        V::stack(&[y, dy], 0)
+    });
+    let product = work(|| hvp(f, x, &v));
+    println!(
+        "{name}: gradient {:.2} evaluations, jvp {:.2}, hvp {:.2} gradients",
+        gradient / evaluation,
+        along / evaluation,
+        product / gradient
+    );
+    // Twice the products exactly, and a little more than twice the elements: the slope of tanh takes another pass.
+    assert!(gradient <= 4.0 * evaluation, "{name}: a gradient is {} evaluations", gradient / evaluation);
+    assert!(along <= 2.05 * evaluation, "{name}: a jvp is {} evaluations", along / evaluation);
+    assert!(product <= 3.5 * gradient, "{name}: an hvp is {} gradients", product / gradient);
+    // Once it is linearized, a direction costs a tangent alone.
+    let (_, push) = linearize(f, x);
+    push(&v).data();
+    let again = work(|| push(&v));
+    assert!(again <= 1.5 * evaluation, "{name}: a direction is {} evaluations", again / evaluation);
+}
+
+#[test]
+fn logistic_regression() {
+    let x = numbers([200, 50], 1.0);
+    let signs = numbers([200], 1.0).sign();
+    let f = |w: &V| (-(&signs * x.matmul(w))).softplus().mean();
+    let w = V::new(numbers([50], 0.1).data());
+    check("logistic regression", f, &w);
+    // All columns of the Hessian, as products of whole matrices: two of them beside the gradient.
+    let whole = work(|| hessian(f, &w));
+    let products = 2.0 * 2.0 * 200.0 * 50.0 * 50.0;
+    assert!(whole <= 1.3 * products, "{} of the products' work", whole / products);
+}
+
+#[test]
+fn network() {
+    let input = numbers([64, 32], 1.0);
+    let rest: Vec<V> = [[24, 24], [24, 24], [24, 10]].iter().map(|&shape| numbers(shape, 0.2)).collect();
+    let f = |w: &V| rest.iter().fold(input.matmul(w).tanh(), |h, w| h.matmul(w).tanh()).square().mean();
+    check("network", f, &V::new(numbers([32, 24], 0.2).data()));
+}

@@ -1,0 +1,207 @@
+//! Derivatives of functions: structs, nesting, threads, panics, custom derivatives, and what they cost.
+
+mod common;
+
+use autodiff::{
+    Value, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian, jvp,
+    linearize, no_grad, value_and_grad, value_and_grad_aux, vjp,
+};
+use ndarray::{Array2, array};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+type V = Value<f64>;
+
+/// The message of a panic.
+fn panic_of<R>(f: impl FnOnce() -> R) -> String {
+    common::panic_of(|| drop(f())).expect("a panic").message
+}
+
+#[test]
+fn powers_to_the_fifth_order() {
+    let f = |x: &V| x.powi(4);
+    let x = V::new(2.0);
+    let f1 = |x: &V| grad(f, x);
+    let f2 = |x: &V| grad(f1, x);
+    let f3 = |x: &V| grad(f2, x);
+    let f4 = |x: &V| grad(f3, x);
+    let all = [f1(&x), f2(&x), f3(&x), f4(&x), grad(f4, &x)];
+    assert_eq!(all.map(|d| d.item()), [32.0, 48.0, 48.0, 24.0, 0.0]);
+}
+
+#[derive(Clone)]
+struct Spring {
+    stiffness: V,
+    ends: [V; 2],
+    name: &'static str,
+}
+autodiff::parameters!(Spring { stiffness, ends });
+
+#[test]
+fn structs_have_gradients_of_their_kind() {
+    let spring = Spring { stiffness: V::new(2.0), ends: [V::new(1.0), V::new(4.0)], name: "left" };
+    let energy = |s: &Spring| 0.5 * &s.stiffness * (&s.ends[1] - &s.ends[0]).square();
+    let (y, g, stretched) = value_and_grad_aux(|s: &Spring| (energy(s), s.ends[1].item() > 3.0), &spring);
+    assert_eq!((y.item(), stretched, g.name), (9.0, true, "left"));
+    assert_eq!((g.stiffness.item(), g.ends[0].item(), g.ends[1].item()), (4.5, -6.0, 6.0));
+    // Of a gradient: how the force on an end depends on the stiffness.
+    let mixed = grad(|s: &Spring| grad(energy, s).ends[1].clone(), &spring);
+    assert_eq!(mixed.stiffness.item(), 3.0);
+    let (y, (g, nothing)) = value_and_grad(|(a, b): &(V, Vec<V>)| a * b.len() as f64, &(V::new(1.0), vec![]));
+    assert_eq!((y.item(), g.item(), nothing.len()), (0.0, 0.0, 0));
+}
+
+#[test]
+fn matrices_of_derivatives_have_the_shapes_of_result_and_input() {
+    let x = V::new(Array2::from_shape_fn((2, 3), |(i, j)| (1 + i + 2 * j) as f64));
+    let tall = jacobian(|x| V::concat(&[x.square(), x.sin()], 0), &x);
+    assert_eq!(tall.shape(), [4, 3, 2, 3]);
+    let wide = jacobian(|x| x.sum_axis(1).square(), &x);
+    assert_eq!(wide.shape(), [2, 2, 3]);
+    assert_eq!(wide.data()[[1, 1, 2]], 2.0 * x.sum_axis(1).data()[1]);
+    assert_eq!(wide.data()[[1, 0, 2]], 0.0);
+    assert_eq!(jacobian(|x| x.sum(), &x).shape(), [2, 3]);
+    assert_eq!(jacobian(|x| x * V::new(array![1.0, 2.0]), &V::new(3.0)).data(), array![1.0, 2.0].into_dyn());
+    assert_eq!(
+        jacobian(|_| V::constant(array![1.0, 2.0]), &x).data(),
+        ndarray::ArrayD::<f64>::zeros(vec![2, 2, 3])
+    );
+    assert_eq!(jacobian(|x| x.reshape([0]), &V::new(Array2::zeros((2, 0)))).shape(), [0, 2, 0]);
+    let h = hessian(|x| x.sin().sum().square(), &x);
+    assert_eq!(h.shape(), [2, 3, 2, 3]);
+    let diagonal = hessian_diag(|x| x.sin().sum().square(), &x);
+    assert_eq!(diagonal.data()[[1, 2]], h.data()[[1, 2, 1, 2]]);
+    let v = V::constant(Array2::from_shape_fn((2, 3), |(i, j)| (i as f64) - (j as f64)));
+    let product = (h * &v).sum_axis([2, 3]) - hvp(|x| x.sin().sum().square(), &x, &v);
+    assert!(product.abs().max().item() < 1e-13);
+    // Third derivatives.
+    let third = jacobian(|x| hessian(|x| x.powi(3).sum(), x), &V::new(array![1.0, 2.0]));
+    assert_eq!((third.sum().item(), third.data()[[1, 1, 1]]), (12.0, 6.0));
+}
+
+#[test]
+fn linear_maps_are_called_as_often_as_one_likes() {
+    let x = V::new(array![1.0, 2.0]);
+    let (y, push) = linearize(|x| x.square(), &x);
+    let (z, pull) = vjp(|x| x.square(), &x);
+    assert_eq!(y.data(), z.data());
+    for i in 0..3 {
+        let t = V::constant(array![f64::from(i), 1.0]);
+        assert_eq!(push(&t).data(), pull(&t).data());
+    }
+    let (push, pull) = (panic_of(|| push(&V::new(1.0))), panic_of(|| pull(&V::new(1.0))));
+    assert_eq!(push, "jvp: got shape [], expected [2]");
+    assert_eq!(pull, "vjp: got shape [], expected [2]");
+    // By what the function captured, too.
+    let w = V::new(3.0);
+    let (_, pull) = vjp(|x| x * &w, &x);
+    assert_eq!(grad(|_| pull(&V::constant(array![1.0, 1.0])).sum(), &w).item(), 0.0);
+    assert_eq!(pull(&V::constant(array![1.0, 1.0])).sum().grad_of(&[&w])[0].item(), 2.0);
+}
+
+#[test]
+fn derivatives_of_derivatives_on_many_threads() {
+    let x = V::new(array![0.3, -0.7, 1.1]);
+    let f = |x: &V| (x.sin() * x.sum()).exp().sum();
+    let expected = hessian(f, &x);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(hessian(f, &x).data(), expected.data());
+                    let v = V::constant(array![1.0, 0.0, 0.0]);
+                    let third = grad(|x| hvp(f, x, &v).sum(), &x);
+                    assert_eq!(third.shape(), [3]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_panic_in_a_closure_leaves_the_next_call_right() {
+    let x = V::new(2.0);
+    for _ in 0..2 {
+        assert_eq!(panic_of(|| grad(|x: &V| no_grad(|| panic!("no {}", x.item())), &x)), "no 2");
+        assert_eq!(panic_of(|| hessian(|_: &V| -> V { panic!("none") }, &x)), "none");
+        let calls = AtomicUsize::new(0);
+        let broken = checkpoint(
+            move |x| if calls.fetch_add(1, Ordering::Relaxed) == 0 { x.square() } else { panic!("later") },
+            &x,
+        );
+        assert_eq!(panic_of(|| broken.backward()), "later");
+        let hooked = x.hook_grad(|_| panic!("hook")).square();
+        assert_eq!(panic_of(|| hooked.backward()), "hook");
+        assert_eq!(hessian(|x| x.powi(3), &x).item(), 12.0);
+        assert_eq!(x.grad().item(), 0.0);
+    }
+}
+
+#[test]
+fn inside_no_grad_derivatives_are_constants() {
+    let x = V::new(array![1.0, 2.0]);
+    no_grad(|| {
+        let f = |x: &V| x.powi(3).sum();
+        assert_eq!(hessian(f, &x).sum().item(), 18.0);
+        assert!(hessian(f, &x).id().is_none());
+        let (y, pull) = vjp(|x| x.square(), &x);
+        assert!(y.id().is_none() && pull(&y).id().is_none());
+        assert!(jacobian(|x| x.square(), &x).id().is_none());
+        assert!(checkpoint(|x| x.square(), &x).id().is_none());
+    });
+}
+
+#[test]
+fn a_custom_derivative_says_where_it_ends() {
+    let x = V::new(array![1.0, 2.0]);
+    // Through arrays: one order, in one mode.
+    let square = |x: &V| {
+        custom_vjp("mine", &[x], |x| x[0].square(), |x, _, g, _| V::constant(2.0 * &x[0].data() * &g.data()))
+    };
+    assert_eq!(grad(|x| square(x).sum(), &x).data(), array![2.0, 4.0].into_dyn());
+    let message = "mine: its derivative is asked for in a way that it does not support";
+    assert!(panic_of(|| hvp(|x| square(x).sum(), &x, &x)).starts_with(message));
+    assert!(panic_of(|| grad(|x| grad(|x| square(x).sum(), x).sum(), &x)).starts_with(message));
+    assert!(panic_of(|| jvp(square, &x, &x)).starts_with(message));
+    // In one sweep with all directions all the same.
+    assert_eq!(jacobian(|x| square(x).sum_keepdims(0), &x).data(), array![[2.0, 4.0]].into_dyn());
+
+    let w = V::new(3.0);
+    let captures = w.clone();
+    let message = panic_of(|| custom_jvp("mine", &[&x], move |x| &x[0] * &captures, |_, _, t, _| t.clone()));
+    assert!(message.starts_with("mine: the function uses a value that is differentiated"), "{message}");
+    let wrong = custom_vjp("mine", &[&x], |x| x[0].square(), |_, _, g, _| g.sum());
+    assert_eq!(
+        panic_of(|| wrong.backward()),
+        "mine: the derivative with respect to input 0 has shape [], expected [2]"
+    );
+}
+
+#[test]
+fn roots_have_derivatives_by_all_parameters() {
+    // The intersection of x^2 + y^2 = r^2 and y = s x.
+    let point = |p: &(V, V)| {
+        custom_root(
+            |x, p| V::stack(&[x.square().sum() - p[0].square(), at(x, 1) - &p[1] * at(x, 0)], 0),
+            |p| {
+                let (r, s) = (p[0].item(), p[1].item());
+                V::constant(array![1.0, s] * (r / (1.0 + s * s).sqrt()))
+            },
+            &[&p.0, &p.1],
+        )
+    };
+    let closed =
+        |p: &(V, V)| V::stack(&[V::constant(1.0), p.1.clone()], 0) * (&p.0 / (1.0 + p.1.square()).sqrt());
+    let p = (V::new(2.0), V::new(0.5));
+    let weights = array![1.0, 3.0];
+    let gradient = |f: &dyn Fn(&(V, V)) -> V| grad(|p: &(V, V)| (f(p) * &weights).sum(), &p);
+    let (a, b) = (gradient(&point), gradient(&closed));
+    assert!((a.0 - b.0).abs().item() < 1e-14 && (a.1 - b.1).abs().item() < 1e-14);
+    let second =
+        |f: &dyn Fn(&(V, V)) -> V| grad(|p: &(V, V)| grad(|p: &(V, V)| (f(p) * &weights).sum(), p).1, &p);
+    let (a, b) = (second(&point), second(&closed));
+    assert!((a.0 - b.0).abs().item() < 1e-13 && (a.1 - b.1).abs().item() < 1e-13);
+}
+
+fn at(x: &V, i: usize) -> V {
+    x.index_select(0, [i]).squeeze()
+}
