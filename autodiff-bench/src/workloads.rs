@@ -3,7 +3,7 @@
 use crate::floors::Work;
 use crate::inputs::array;
 use autodiff::optim::Adam;
-use autodiff_core::{Backend, Scalar, Triangle, Value, grad, jvp};
+use autodiff_core::{Backend, Scalar, Triangle, Value, hessian, hvp};
 use ndarray::{Array2, ArrayD, s};
 
 /// A computation to time, with its inputs made.
@@ -121,7 +121,7 @@ pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
     all.push(attention::<T, B>());
     all.extend(rows::<T, B>());
     all.push(gaussian_process::<T, B>());
-    all.push(hessian_product::<T, B>());
+    all.extend(hessians::<T, B>());
     all.push(views::<T, B>());
     all.push(rosenbrock::<T, B>());
     all.extend(
@@ -335,19 +335,27 @@ fn gaussian_process<T: Scalar, B: Backend<T>>() -> Workload {
     })
 }
 
-/// A Hessian-vector product of a logistic regression, forward over reverse.
-fn hessian_product<T: Scalar, B: Backend<T>>() -> Workload {
-    let work = Work { product_flops: 4.0 * 2.0 * 2000.0 * 100.0, exponentials: 2000.0, ..Work::default() };
-    Workload::new("W9_hvp", work, || {
-        let (x, w, v) = (constant::<T, B>(&[2000, 100], 0), constant(&[100], 2), constant(&[100], 3));
-        let signs = constant(&[2000], 1).sign();
-        let f = move || {
-            let loss = |w: &Value<T, B>| (-(&signs * x.matmul(w))).softplus().mean();
-            jvp(|w| grad(loss, w), &w, &v).1
-        };
-        Box::new(Derivative { f, last: None })
-    })
+/// Second derivatives of a logistic regression: a Hessian-vector product, forward over reverse, and the whole Hessian.
+fn hessians<T: Scalar, B: Backend<T>>() -> [Workload; 2] {
+    const SHAPE: [usize; 2] = [2000, 100];
+    let products = |count: f64| count * 2.0 * (SHAPE[0] * SHAPE[1]) as f64;
+    let second = |name: &str, flops: f64, derivative: fn(Loss<T, B>, &Value<T, B>) -> Value<T, B>| {
+        let work = Work { product_flops: flops, exponentials: SHAPE[0] as f64, ..Work::default() };
+        Workload::new(name, work, move || {
+            let (x, w) = (constant::<T, B>(&SHAPE, 0), constant(&[SHAPE[1]], 2));
+            let signs = constant(&[SHAPE[0]], 1).sign();
+            let f = move || derivative(&|w| (-(&signs * x.matmul(w))).softplus().mean(), &w);
+            Box::new(Derivative { f, last: None })
+        })
+    };
+    [
+        second("W9_hvp", products(4.0), |loss, w| hvp(loss, w, &constant(&[SHAPE[1]], 3))),
+        // The gradient, and one product of the matrix with itself, weighted.
+        second("W9_hessian", products(2.0 + SHAPE[1] as f64), |loss, w| hessian(loss, w)),
+    ]
 }
+
+type Loss<'a, T, B> = &'a dyn Fn(&Value<T, B>) -> Value<T, B>;
 
 /// Transposed, strided and joined views.
 fn views<T: Scalar, B: Backend<T>>() -> Workload {

@@ -3,6 +3,7 @@
 //!     cargo run --release -p autodiff-bench --features blas --bin compare -- --help
 #![forbid(unsafe_code)]
 
+mod builds;
 mod charts;
 mod machine;
 mod peers;
@@ -56,6 +57,8 @@ enum Command {
         #[arg(long)]
         threads: usize,
     },
+    /// Times clean builds of the Rust engines, and counts the crates that each brings.
+    Builds,
     /// Draws the report again from `results.jsonl` in the folder.
     Redraw,
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         Some(Command::Serve { backend, dtype, threads }) => serve::serve(backend, *dtype, *threads),
+        Some(Command::Builds) => builds::run(&arguments.out),
         Some(Command::Redraw) => report::redraw(&arguments.out),
         None => run::run(&arguments),
     };

@@ -6,6 +6,7 @@ use autodiff_bench::measure::Measurement;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -75,6 +76,8 @@ impl Engine {
         // They hold OpenBLAS to kernels of other processors, at half the speed.
         command.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // A group of its own: Ctrl-C is for this program, which lets the cell under way end.
+        command.process_group(0);
         let mut child = command.spawn().map_err(|e| format!("{}: taskset: {e}", self.name))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err("no pipes".to_string()) };

@@ -108,7 +108,7 @@ pub fn setting(dtype: Dtype, threads: usize) -> String {
     format!("{}, {threads} thread{}", dtype.name(), if threads == 1 { "" } else { "s" })
 }
 
-/// Writes the raw figures, each file as a whole.
+/// Writes the raw figures.
 pub fn save(folder: &Path, rows: &[Row], conditions: &Conditions) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let lines: String =
@@ -117,7 +117,8 @@ pub fn save(folder: &Path, rows: &[Row], conditions: &Conditions) -> Result<(), 
     write(&folder.join("conditions.json"), &serde_json::to_string_pretty(conditions).expect("plain data"))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), String> {
+/// Writes a file as a whole, or leaves the one that was there.
+pub fn write(path: &Path, text: &str) -> Result<(), String> {
     let temporary = path.with_extension("new");
     fs::write(&temporary, text)
         .and_then(|()| fs::rename(&temporary, path))
