@@ -6,7 +6,9 @@ use crate::memory;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};
-use ndarray::{ArcArray, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, SliceInfoElem};
+use ndarray::{
+    ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, RawData, SliceInfoElem,
+};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -337,11 +339,16 @@ impl<T: Scalar> Tensor<T> {
             },
             _ => {
                 let whole = self.to_array();
-                let array = match whole.is_standard_layout() {
-                    true => whole.into_shape_with_order(IxDyn(shape)).expect("the same number of elements"),
-                    false => whole.to_shape(IxDyn(shape)).expect("the same number of elements").to_shared(),
-                };
-                Self::new(array)
+                let long = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Shape>();
+                let same = "the same number of elements";
+                Self::new(match () {
+                    () if whole.is_standard_layout() => {
+                        whole.into_shape_with_order(IxDyn(shape)).expect(same)
+                    }
+                    // In whatever order memory has them.
+                    () if long(whole.shape()) == long(shape) => fit(whole, shape),
+                    () => whole.to_shape(IxDyn(shape)).expect(same).into_owned().into_shared(),
+                })
             }
         }
     }
@@ -458,6 +465,23 @@ fn memory_order<T>(view: &ArrayViewD<'_, T>) -> Shape {
         order.sort_by_key(|&axis| Reverse(view.stride_of(Axis(axis)).unsigned_abs()));
     }
     order
+}
+
+/// `array` under a shape that differs in axes of length 1 alone.
+pub(crate) fn fit<S: RawData>(mut array: ArrayBase<S, IxDyn>, shape: &[usize]) -> ArrayBase<S, IxDyn> {
+    if array.shape() == shape {
+        return array;
+    }
+    for axis in (0..array.ndim()).rev() {
+        if array.len_of(Axis(axis)) == 1 {
+            array = array.index_axis_move(Axis(axis), 0);
+        }
+    }
+    for (axis, _) in shape.iter().enumerate().filter(|&(_, &n)| n == 1) {
+        array.insert_axis_inplace(Axis(axis));
+    }
+    debug_assert_eq!(array.shape(), shape);
+    array
 }
 
 /// `array` with leading axes of length 1.

@@ -5,8 +5,8 @@ use crate::backend::Reduction;
 use crate::program::{AxisSet, Program, Step};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
-use crate::tensor::Tensor;
-use ndarray::{ArrayD, ArrayViewD, Axis};
+use crate::tensor::{Tensor, fit};
+use ndarray::{ArrayViewD, Axis};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -394,21 +394,4 @@ fn spread_axes<'a, T>(mut view: ArrayViewD<'a, T>, places: &Places, axes: usize)
         }
     }
     view
-}
-
-/// `array` under a shape that differs in axes of length 1 alone.
-fn fit<T>(mut array: ArrayD<T>, shape: &[usize]) -> ArrayD<T> {
-    if array.shape() == shape {
-        return array;
-    }
-    for axis in (0..array.ndim()).rev() {
-        if array.len_of(Axis(axis)) == 1 {
-            array = array.index_axis_move(Axis(axis), 0);
-        }
-    }
-    for (axis, _) in shape.iter().enumerate().filter(|&(_, &n)| n == 1) {
-        array.insert_axis_inplace(Axis(axis));
-    }
-    debug_assert_eq!(array.shape(), shape);
-    array
 }
