@@ -20,6 +20,7 @@ pub use autodiff_core::{
 };
 
 pub mod data;
+pub mod guide;
 pub mod nn;
 pub mod optim;
 
