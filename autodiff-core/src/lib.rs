@@ -74,6 +74,7 @@
 pub mod backend;
 pub mod check;
 mod compose;
+mod elementwise;
 mod error;
 mod frontier;
 mod graph;

@@ -15,6 +15,16 @@ use ndarray::{ArcArray, ArrayBase, Data, Dimension, IxDyn, SliceInfoElem, Zip};
 use std::borrow::Borrow;
 
 /// A boolean array: what comparisons give, and [`where_`] takes. It carries no gradient.
+///
+/// Masks join by `ndarray`'s operators, NumPy's `logical_and`, `logical_or`, `logical_xor` and `logical_not`:
+///
+/// ```
+/// use autodiff_core::native::Value;
+/// let x = Value::new(ndarray::array![-2.0, 0.5, 3.0]);
+/// let inside = &x.gt(-1.0) & &x.lt(1.0);
+/// assert_eq!(inside, ndarray::array![false, true, false].into_dyn());
+/// assert_eq!(!inside, ndarray::array![true, false, true].into_dyn());
+/// ```
 pub type Mask = ArcArray<bool, IxDyn>;
 
 /// Elementwise operations on two arrays.

@@ -1,5 +1,6 @@
 //! `OPERATIONS.md` is what the table and the operations' docs say, and no operation is missing.
 
+use super::accuracy;
 use super::table::{FAMILIES, INTERNAL, Row};
 use crate::Native;
 use crate::check::conformance;
@@ -38,7 +39,7 @@ fn texts(folder: &Path, extension: &str) -> Vec<(String, String)> {
 /// comparison, or a row of the table of rules.
 fn operations() -> BTreeMap<String, Found> {
     let mut files = texts(&path("src/rules"), "rs");
-    for name in ["ops", "compose", "linalg"] {
+    for name in ["ops", "elementwise", "compose", "linalg"] {
         // A module is a file or a folder.
         match path("src").join(name) {
             folder if folder.is_dir() => files.extend(texts(&folder, "rs")),
@@ -72,8 +73,11 @@ fn operations() -> BTreeMap<String, Found> {
             let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let after = &rest[name.len()..];
             let function = line.starts_with("pub fn ") || line.starts_with("fn ");
-            let twin =
-                after.starts_with(&format!(", try_{name}")) || after.starts_with(&format!(", {name}_axis,"));
+            // What a macro makes functions of without an argument.
+            let question = name.starts_with("is_") && after == ";";
+            let twin = question
+                || after.starts_with(&format!(", try_{name}"))
+                || after.starts_with(&format!(", {name}_axis,"));
             let method = !file.starts_with(&rules)
                 && (line.starts_with("pub fn ") && after.starts_with(['(', '<']) || twin);
             let row = !function && after.starts_with('(') && line.contains(" =");
@@ -162,37 +166,48 @@ fn elsewhere(name: &str, library: &str) -> String {
     }
 }
 
-fn line(row: &Row, found: &Found) -> String {
+/// An error in units in the last place, to a tenth.
+fn units(error: f64) -> String {
+    format!("{error:.1}")
+}
+
+fn line(row: &Row, found: &Found, errors: Option<Option<&[f64; 2]>>) -> String {
     let &[name, numpy, torch, derivative] = row;
     let [what, slope, notes] = columns(&found.docs, derivative);
     assert!(!slope.is_empty(), "{name}: neither its docs nor the table state its derivative");
-    let cells = [
-        format!("`{name}`"),
-        what,
-        slope,
-        notes,
-        found.fails.to_string(),
-        elsewhere(numpy, "np"),
-        elsewhere(torch, "torch"),
-    ];
-    format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
+    let mut cells = vec![format!("`{name}`"), what, slope, notes, found.fails.to_string()];
+    if let Some(errors) = errors {
+        cells.push(
+            errors.map_or(String::new(), |[value, slope]| format!("{}, {}", units(*value), units(*slope))),
+        );
+    }
+    cells.extend([elsewhere(numpy, "np"), elsewhere(torch, "torch")]);
+    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
 }
 
 fn page(found: &BTreeMap<String, Found>) -> String {
+    let errors = accuracy::worst();
     let mut page = String::from(
         "# Operations\n\nEvery operation of `Value`, by family. Written by a test from the operations' own docs and \
          `src/operations/table.rs`.\n\nIn derivatives `y` is the result and `g` its gradient. An operation that can fail \
-         has a twin with the prefix `try_`, or returns a `Result` where failure depends on the data.\n",
+         has a twin with the prefix `try_`, or returns a `Result` where failure depends on the data. Errors are the \
+         largest of the value and of the gradient in `f64`, in units in the last place, against correctly rounded \
+         numbers (mpmath, some dozens for each operation, over its whole domain but for results that are subnormal or \
+         near a zero at which terms cancel).\n",
     );
     for family in FAMILIES {
         page += &format!("\n## {}\n\n", family.title);
         if !family.about.is_empty() {
             page += &format!("{}\n\n", family.about);
         }
-        page += "| | | derivative | conventions | can fail | NumPy, SciPy | PyTorch |\n|---|---|---|---|---|---|---|\n";
+        let measured = family.rows.iter().any(|row| errors.contains_key(row[0]));
+        let (title, rule) = if measured { (" error |", "---|") } else { ("", "") };
+        page += &format!("| | | derivative | conventions | can fail |{title} NumPy, SciPy | PyTorch |\n");
+        page += &format!("|---|---|---|---|---|{rule}---|---|\n");
         for row in family.rows {
             let found = found.get(row[0]).unwrap_or_else(|| panic!("{}: no docs in the source", row[0]));
-            page += &line(row, found);
+            page += &line(row, found, measured.then(|| errors.get(row[0])));
         }
     }
     page

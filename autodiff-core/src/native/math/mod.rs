@@ -12,17 +12,25 @@
 //! The polynomials are printed by `coefficients.py`. Reductions and the order of the last additions are those of
 //! fdlibm (Sun Microsystems, <https://www.netlib.org/fdlibm/>).
 
+mod activation;
 mod exp;
+mod gamma;
 mod log;
 mod pow;
 mod real;
+mod special;
 #[cfg(test)]
 mod tests;
 mod trig;
 
+pub(crate) use activation::{GELU, gated, gelu_gate, mish_gate, mish_gate_slope, silu};
 pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_slope, tanh};
+pub(crate) use gamma::{betaln, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus};
 pub use real::Real;
+pub(crate) use special::{
+    acosh, asinh, atanh, erfinv, erfinv_slope, gauss, normal_cdf, normal_pdf, per_square, sigmoid2, sinc,
+};
 pub(crate) use trig::{cos, far, sin};
 
 /// `c[0] + c[1] x + c[2] x^2 + ...`: even and odd powers apart, which halves the chain of operations that wait for

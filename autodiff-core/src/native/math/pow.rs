@@ -9,7 +9,7 @@ use super::real::Real;
 
 /// The first 26 binary digits, so that a product of two such numbers is exact.
 #[inline(always)]
-const fn head(x: f64) -> f64 {
+pub(super) const fn head(x: f64) -> f64 {
     f64::from_bits(x.to_bits() & (u64::MAX << 27))
 }
 

@@ -223,114 +223,6 @@ fn one<T: Scalar, B: Backend<T>>(range: Range<f64>, op: Unary<T>) -> Case<T, B> 
     Case { elementwise: true, ..Case::new(name, &[(&[2, 3], range)], f) }
 }
 
-unary! {
-    /// The negative, `-x`.
-    pub(crate) neg(x) = -x; |_, _| -1.0; -2.0..2.0
-
-    /// The exponential `e^x`; `d/dx = e^x`.
-    pub exp(x) = math::exp(x); |_, y| y; -2.0..2.0
-
-    /// `e^x - 1`, exact near 0; `d/dx = e^x`.
-    pub exp_m1(x) = math::exp_m1(x); |x, _| x.exp(); -2.0..2.0
-
-    /// The natural logarithm; `d/dx = 1 / x`. `ln(0)` is -inf with gradient +inf; both are NaN below 0.
-    pub ln(x) = math::ln(x); |x, _| x.ln_slope(); 0.5..3.0
-
-    /// The derivative of `ln`: `1 / x` on its domain, +inf at either zero.
-    pub(crate) ln_slope(x) = if x < T::zero() { T::nan() } else { x.abs().recip() }; |_, y| -(y * y); 0.5..2.0
-
-    /// `ln(1 + x)`, exact near 0; `d/dx = 1 / (1 + x)`. `ln_1p(-1)` is -inf with gradient +inf; both are NaN below -1.
-    pub ln_1p(x) = math::ln_1p(x); |x, _| (x + T::one()).ln_slope(); -0.5..2.0
-
-    /// The square root; `d/dx = 1 / (2 sqrt(x))`, +inf at 0; both are NaN below 0.
-    pub sqrt(x) = x.sqrt(); |_, y| y.sqrt_slope(); 0.5..3.0
-
-    /// The derivative of `sqrt` in terms of its result, `1 / (2 y)`, +inf at either zero.
-    pub(crate) sqrt_slope(y) = T::of(0.5) / y.abs(); |_, d| -2.0 * (d * d); 0.5..2.0
-
-    /// The square, `x x`; `d/dx = 2 x`.
-    pub square(x) = x * x; |x, _| 2.0 * x; -2.0..2.0
-
-    /// The reciprocal, `1 / x`; `d/dx = -1 / x^2`.
-    pub recip(x) = x.recip(); |_, y| -(y * y); 0.5..2.0
-
-    /// The sine of an angle in radians; `d/dx = cos(x)`.
-    pub sin(x) = math::sin(x), if math::far(x) => x.sin(); |x, _| x.cos(); -2.0..2.0
-
-    /// The cosine of an angle in radians; `d/dx = -sin(x)`.
-    pub cos(x) = math::cos(x), if math::far(x) => x.cos(); |x, _| -x.sin(); -2.0..2.0
-
-    /// The hyperbolic tangent; `d/dx = 1 / cosh(x)^2`, exact in both tails.
-    pub tanh(x) = math::tanh(x); |x, _| x.sech2(); -2.0..2.0
-
-    /// `1 / cosh(x)^2`, which `1 - tanh(x)^2` loses where tanh rounds to 1.
-    pub(crate) sech2(x) = math::sech2(x); |x, y| -2.0 * (y * x.tanh()); -2.0..2.0
-
-    /// The logistic function `1 / (1 + e^-x)`; `d/dx = sigmoid(x) sigmoid(-x)`, exact in both tails.
-    pub sigmoid(x) = math::sigmoid(x); |x, _| x.sigmoid_slope(); -3.0..3.0
-
-    /// The derivative of the logistic function, which `y (1 - y)` loses where sigmoid rounds to 1.
-    pub(crate) sigmoid_slope(x) = math::sigmoid_slope(x); |x, y| -(y * (0.5 * x).tanh()); -3.0..3.0
-
-    /// `ln(1 + e^x)`, at any magnitude; `d/dx = sigmoid(x)`.
-    pub softplus(x) = math::softplus(x); |x, _| x.sigmoid(); -3.0..3.0
-
-    /// The absolute value; `d/dx = sign(x)`, 0 at 0.
-    pub abs(x) = x.abs(); |x, _| x.sign(); -2.0..2.0
-
-    /// -1, 0 or 1 as `x` is negative, zero or positive, like NumPy's `sign`; NaN for NaN. Its gradient is 0.
-    pub sign(x) = if x > T::zero() { T::one() } else if x < T::zero() { -T::one() } else { x + T::zero() };
-        |_, _| 0.0; -2.0..2.0
-
-    /// The positive part, `x` above 0 and 0 below; NaN stays NaN. `d/dx` is 1 above 0 and 0 elsewhere, at 0 too.
-    pub relu(x) = if x <= T::zero() { T::zero() } else { x }; |x, _| x.step(); -2.0..2.0
-
-    /// 1 above 0, 0 elsewhere: the derivative of `relu`.
-    pub(crate) step(x) = if x > T::zero() { T::one() } else if x <= T::zero() { T::zero() } else { x };
-        |_, _| 0.0; -2.0..2.0
-
-    /// `x^n` for an integer constant; `d/dx = n x^(n-1)`. `x^0` is 1 everywhere, with gradient 0.
-    pub powi(x, n: i32 = [-3, -1, 0, 1, 2, 3, 5]) = powi(x, n);
-        |x, _| match n.checked_sub(1) {
-            Some(-1) => Partial::from(0.0),
-            Some(less) => Partial::from(f64::from(n) * x.powi(less)),
-            None => Partial::from(f64::from(n) * x.powf(T::of(f64::from(n) - 1.0))),
-        };
-        0.5..2.0
-
-    /// `x^p` for a constant exponent; `d/dx = p x^(p-1)`. `x^0` is 1 everywhere, with gradient 0; NaN for a
-    /// negative `x` with a fractional `p`.
-    pub powf(x, p: T = [T::of(2.5), T::of(-1.5), T::of(2.0), T::one(), T::zero()]) = x.to_power(p);
-        |x, _| if p == T::zero() { Partial::from(0.0) } else { Partial::from(x.powf(p - T::one()) * p) };
-        0.5..2.0
-
-    /// Values limited to `bounds`, `(least, greatest)`, like NumPy's `clip`; NaN stays NaN. `d/dx` is 1 strictly
-    /// inside and 0 elsewhere, at the bounds too.
-    pub(crate) clip(x, bounds: (T, T) = [(T::of(-1.0), T::of(1.5)), (T::of(2.0), T::of(3.0))]) = {
-            let above = if x < bounds.0 { bounds.0 } else { x };
-            if above > bounds.1 { bounds.1 } else { above }
-        };
-        |x, _| x.inside(bounds); -2.0..2.0
-
-    /// 1 strictly inside `bounds`, 0 elsewhere: the derivative of `clip`.
-    pub(crate) inside(x, bounds: (T, T) = [(T::of(-1.0), T::of(1.5))]) =
-        if x > bounds.0 && x < bounds.1 { T::one() } else if x.is_nan() { x } else { T::zero() };
-        |_, _| 0.0; -2.0..2.0
-}
-
-/// By multiplication where that is exact enough, else by a logarithm.
-#[inline(always)]
-fn powi<T: Scalar>(x: T, n: i32) -> T {
-    match n {
-        0 => T::one(),
-        1 => x,
-        2 => x * x,
-        3 => x * x * x,
-        -1 => x.recip(),
-        _ => x.to_integer_power(n),
-    }
-}
-
 macro_rules! binary {
     ($(
         $(#[doc = $doc:literal])+
@@ -461,55 +353,11 @@ fn two<T: Scalar, B: Backend<T>>(op: Binary, a: Range<f64>, b: Range<f64>) -> Ve
     shapes.map(case).into()
 }
 
-binary! {
-    /// The sum, `a + b`.
-    add(a, b) = a + b; |_, _, _| 1.0; |_, _, _| 1.0; -2.0..2.0, -2.0..2.0
+mod binary;
+mod unary;
 
-    /// The difference, `a - b`.
-    sub(a, b) = a - b; |_, _, _| 1.0; |_, _, _| -1.0; -2.0..2.0, -2.0..2.0
-
-    /// The product, `a b`.
-    mul(a, b) = a * b; |_, b, _| b; |a, _, _| a; -2.0..2.0, -2.0..2.0
-
-    /// The quotient, `a / b`.
-    div(a, b) = a / b; |_, b, _| b.recip(); |_, b, y| -y.zip(Binary::chain, &b.recip()); -2.0..2.0, 0.5..2.0
-
-    /// The power, `a^b`.
-    pow(a, b) = a.to_power(b);
-        |a, b, _| b.zip(Binary::chain, &a.zip(Binary::pow, &(b - T::one())));
-        |a, b, y| y.zip(Binary::chain, &a.zip(Binary::pow_ln, b));
-        0.5..2.0, -2.0..2.0
-
-    /// `ln(a)`, but 0 where `a` is 0 and `b` is not negative: `a^b` does not change with `b` there.
-    pow_ln(a, b) = if a == T::zero() && b >= T::zero() { T::zero() } else { math::ln(a) };
-        |a, _, _| a.ln_slope(); |_, _, _| 0.0; 0.5..2.0, -2.0..2.0
-
-    /// The larger, NaN if either is.
-    maximum(a, b) = if a > b || a.is_nan() { a } else { b };
-        |a, b, _| a.zip(Binary::larger, b); |a, b, _| b.zip(Binary::larger, a); -2.0..2.0, -2.0..2.0
-
-    /// The smaller, NaN if either is.
-    minimum(a, b) = if a < b || a.is_nan() { a } else { b };
-        |a, b, _| b.zip(Binary::larger, a); |a, b, _| a.zip(Binary::larger, b); -2.0..2.0, -2.0..2.0
-
-    /// The share of `a` in the larger of the two: 1, 0, or a half where they are equal; NaN if either is.
-    larger(a, b) = if a > b { T::one() } else if a < b { T::zero() } else if a == b { T::of(0.5) } else { a + b };
-        |_, _, _| 0.0; |_, _, _| 0.0; -2.0..2.0, -2.0..2.0
-
-    /// 1 where two elements are the same, NaN being the same as NaN, else 0.
-    same(a, b) = if a == b || (a.is_nan() && b.is_nan()) { T::one() } else { T::zero() };
-        |_, _, _| 0.0; |_, _, _| 0.0; -2.0..2.0, -2.0..2.0
-
-    /// The product of a cotangent `g` and a derivative `d`, in which zero absorbs infinity, and a zero cotangent
-    /// NaN too: what the result does not depend on has no say in its gradient.
-    chain(g, d) = g * d, y if y.is_nan() =>
-        if g == T::zero() || (d == T::zero() && !g.is_nan()) { T::zero() } else { y };
-        |_, d, _| d; |g, _, _| g; -2.0..2.0, -2.0..2.0
-
-    /// `x - m` for `m` at least `x`: 0 where both are +inf.
-    below(x, m) = if x == m && m > T::neg_infinity() { T::zero() } else { x - m };
-        |_, _, _| 1.0; |_, _, _| -1.0; -2.0..0.0, 0.0..1.0
-}
+pub use binary::Binary;
+pub use unary::Unary;
 
 /// `a` where the mask, the first input, is not 0, else `b`.
 #[derive(Clone, Copy, Debug)]
