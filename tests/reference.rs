@@ -1,5 +1,5 @@
-//! Values, gradients and Hessian-vector products against those of independent engines: `reference/values.json`,
-//! which `reference/values.py` writes.
+//! Values, gradients and Hessian-vector products against those of independent engines: `reference/*.json`, each written
+//! by the script of its name.
 
 #[macro_use]
 mod common;
@@ -21,8 +21,8 @@ fn sensitivity(op: &str) -> f64 {
     if matches!(op, "svd_squares" | "likelihood") { 10.0 } else { 1.0 }
 }
 
-fn file() -> Json {
-    serde_json::from_str(include_str!("reference/values.json")).expect("the file is JSON")
+fn file(text: &str) -> Json {
+    serde_json::from_str(text).expect("the file is JSON")
 }
 
 fn number(x: &Json) -> f64 {
@@ -314,9 +314,14 @@ fn check<T: Real>(what: &str, got: &V<T>, want: &Json, failures: &mut Vec<String
 }
 
 fn cases_agree_with_jax<T: Real>() {
-    let file = file();
+    agree_with_jax::<T>(include_str!("reference/values.json"), 600, apply);
+}
+
+/// Every case of a file, of which there are more than `least`.
+fn agree_with_jax<T: Real>(text: &str, least: usize, apply: fn(&str, &Json, &[V<T>]) -> V<T>) {
+    let file = file(text);
     let cases = file["cases"].as_array().expect("cases");
-    assert!(cases.len() > 600, "{} cases", cases.len());
+    assert!(cases.len() > least, "{} cases", cases.len());
     let mut failures = Vec::new();
     for case in cases {
         let (op, args) = (case["op"].as_str().expect("a name"), &case["args"]);
@@ -372,7 +377,7 @@ fn cases_agree_with_jax<T: Real>() {
 
 /// Every row [x, y, y', y''] within a few units in the last place.
 fn special_values_agree_with_mpmath<T: Real>() {
-    let file = file();
+    let file = file(include_str!("reference/values.json"));
     let tables = file["special"][T::NAME].as_object().expect("tables");
     let mut failures = Vec::new();
     let mut count = 0;

@@ -3,75 +3,22 @@
     python3 -m venv venv && venv/bin/pip install jax numpy mpmath
     venv/bin/python tests/reference/values.py
 
-`cases` come from JAX in float64. A case is a function of some arrays: its value y, the gradients g of
-sum(w y), and the products h of the Hessian of sum(w (y + y^2 / 2)) with a direction v. Inputs are stored as
-integers, in units of 1/64, which float32 holds too; w and v follow from an element's place (see `weights` and
-`directions`), so that they need no storage.
+`cases` come from JAX: see `harness.py`.
 
 `special` comes from mpmath at 60 digits: elementwise functions and their first two derivatives where rounding,
 cancellation or overflow would show, as rows [x, y, y', y''] for float64 and for float32; and powers a^b, as rows
 [a, b, y, dy/da, dy/db].
 """
 
-import json
-import pathlib
-import platform
-
 import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
+from harness import case, line, ranged, write
 from jax.nn import log_softmax, relu, sigmoid, softmax, softplus
 from jax.scipy.special import logsumexp
 
-jax.config.update("jax_enable_x64", True)
 mpmath.mp.dps = 60
-rng = np.random.default_rng(20240229)
-UNIT = 64
-cases = []
-
-
-def weights(n):
-    return (np.arange(n) * 7 % 11 - 5) / 4
-
-
-def directions(n, j):
-    return ((np.arange(n) * 5 + 3 * j) % 13 - 6) / 8
-
-
-def numbers(array):
-    return [float(x) for x in np.asarray(array).ravel()]
-
-
-def case(op, f, shapes, low=-2.0, high=2.0, **args):
-    """Adds f of random arrays of the given shapes; a shape can come with its own range."""
-    units, values = [], []
-    for shape in shapes:
-        lo, hi = low, high
-        if isinstance(shape, dict):
-            shape, lo, hi = shape["shape"], *shape["range"]
-        k = rng.integers(round(lo * UNIT), round(hi * UNIT), size=shape, endpoint=True)
-        # 0 is a kink, or a pole, of some functions: the special cases see to it.
-        k = np.where(k == 0, 1, k)
-        units.append({"shape": list(shape), "units": [int(u) for u in k.ravel()]})
-        values.append(jnp.asarray(k / UNIT))
-    y = f(*values)
-    w = weights(y.size).reshape(y.shape)
-    v = [directions(x.size, j).reshape(x.shape) for j, x in enumerate(values)]
-    every = tuple(range(len(values)))
-    g = jax.grad(lambda *x: jnp.sum(w * f(*x)), every)(*values)
-    bent = jax.grad(lambda *x: jnp.sum(w * (f(*x) + f(*x) ** 2 / 2)), every)
-    h = jax.jvp(bent, tuple(values), tuple(jnp.asarray(d) for d in v))[1]
-    outputs = [y, *g, *h]
-    assert all(np.isfinite(np.asarray(a)).all() for a in outputs), (op, args)
-    cases.append({
-        "op": op, **({"args": args} if args else {}), "inputs": units, "shape": list(y.shape),
-        "y": numbers(y), "g": [numbers(a) for a in g], "h": [numbers(a) for a in h],
-    })
-
-
-def ranged(shape, low, high):
-    return {"shape": shape, "range": (low, high)}
 
 
 def elementwise():
@@ -445,17 +392,6 @@ products()
 shapes()
 composites()
 linear_algebra()
-versions = {"python": platform.python_version(), "jax": jax.__version__, "numpy": np.__version__, "mpmath": mpmath.__version__}
-
-
-def line(x):
-    return json.dumps(x, separators=(",", ":"), allow_nan=False)
-
-
 tables = special()
-path = pathlib.Path(__file__).with_name("values.json")
-with path.open("w") as out:
-    out.write('{"versions":' + line(versions) + ',\n"cases":[\n' + ",\n".join(map(line, cases)) + '\n],\n"special":{\n')
-    kinds = [line(k) + ":{\n" + ",\n".join(line(n) + ":" + line(rows) for n, rows in t.items()) + "\n}" for k, t in tables.items()]
-    out.write(",\n".join(kinds) + "\n}}\n")
-print(f"{len(cases)} cases, {sum(len(r) for t in tables.values() for r in t.values())} special rows, {path.stat().st_size} bytes")
+kinds = [line(k) + ":{\n" + ",\n".join(line(n) + ":" + line(rows) for n, rows in t.items()) + "\n}" for k, t in tables.items()]
+write(__file__, [("special", "{\n" + ",\n".join(kinds) + "\n}")], mpmath=mpmath.__version__)

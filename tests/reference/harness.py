@@ -1,0 +1,79 @@
+"""What the scripts of reference cases share: `case` adds one, `write` writes the file of all.
+
+`cases` come from JAX in float64. A case is a function of some arrays: its value y, the gradients g of
+sum(w y), and the products h of the Hessian of sum(w (y + y^2 / 2)) with a direction v. Inputs are stored as
+integers, in units of 1/64, which float32 holds too; w and v follow from an element's place (see `weights` and
+`directions`), so that they need no storage.
+"""
+
+import json
+import pathlib
+import platform
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+jax.config.update("jax_enable_x64", True)
+rng = np.random.default_rng(20240229)
+UNIT = 64
+cases = []
+
+
+def weights(n):
+    return (np.arange(n) * 7 % 11 - 5) / 4
+
+
+def directions(n, j):
+    return ((np.arange(n) * 5 + 3 * j) % 13 - 6) / 8
+
+
+def numbers(array):
+    return [float(x) for x in np.asarray(array).ravel()]
+
+
+def case(op, f, shapes, low=-2.0, high=2.0, **args):
+    """Adds f of random arrays of the given shapes; a shape can come with its own range."""
+    units, values = [], []
+    for shape in shapes:
+        lo, hi = low, high
+        if isinstance(shape, dict):
+            shape, lo, hi = shape["shape"], *shape["range"]
+        k = rng.integers(round(lo * UNIT), round(hi * UNIT), size=shape, endpoint=True)
+        # 0 is a kink, or a pole, of some functions: the special cases see to it.
+        k = np.where(k == 0, 1, k)
+        units.append({"shape": list(shape), "units": [int(u) for u in k.ravel()]})
+        values.append(jnp.asarray(k / UNIT))
+    y = f(*values)
+    w = weights(y.size).reshape(y.shape)
+    v = [directions(x.size, j).reshape(x.shape) for j, x in enumerate(values)]
+    every = tuple(range(len(values)))
+    g = jax.grad(lambda *x: jnp.sum(w * f(*x)), every)(*values)
+    bent = jax.grad(lambda *x: jnp.sum(w * (f(*x) + f(*x) ** 2 / 2)), every)
+    h = jax.jvp(bent, tuple(values), tuple(jnp.asarray(d) for d in v))[1]
+    outputs = [y, *g, *h]
+    assert all(np.isfinite(np.asarray(a)).all() for a in outputs), (op, args)
+    cases.append({
+        "op": op, **({"args": args} if args else {}), "inputs": units, "shape": list(y.shape),
+        "y": numbers(y), "g": [numbers(a) for a in g], "h": [numbers(a) for a in h],
+    })
+
+
+def ranged(shape, low, high):
+    return {"shape": shape, "range": (low, high)}
+
+
+def line(x):
+    return json.dumps(x, separators=(",", ":"), allow_nan=False)
+
+
+def write(script, sections=(), **versions):
+    """Writes the cases to the JSON file beside the script, and after them sections: names with texts."""
+    versions = {"python": platform.python_version(), "jax": jax.__version__, "numpy": np.__version__, **versions}
+    path = pathlib.Path(script).with_suffix(".json")
+    with path.open("w") as out:
+        out.write('{"versions":' + line(versions) + ',\n"cases":[\n' + ",\n".join(map(line, cases)) + "\n]")
+        for name, text in sections:
+            out.write(",\n" + line(name) + ":" + text)
+        out.write("}\n")
+    print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")
