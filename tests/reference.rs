@@ -3,6 +3,8 @@
 
 #[macro_use]
 mod common;
+#[path = "reference/elementwise.rs"]
+mod elementwise;
 
 use autodiff::{grad, jvp, where_};
 use common::*;
@@ -315,6 +317,7 @@ fn check<T: Real>(what: &str, got: &V<T>, want: &Json, failures: &mut Vec<String
 
 fn cases_agree_with_jax<T: Real>() {
     agree_with_jax::<T>(include_str!("reference/values.json"), 600, apply);
+    agree_with_jax::<T>(include_str!("reference/elementwise.json"), 190, elementwise::apply);
 }
 
 /// Every case of a file, of which there are more than `least`.

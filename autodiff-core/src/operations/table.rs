@@ -242,6 +242,7 @@ pub(super) const INTERNAL: &[&str] = &[
     "clip",
     "cofactor",
     "custom",
+    "digamma_gap",
     "elu_bend",
     "elu_slope",
     "erfinv_slope",

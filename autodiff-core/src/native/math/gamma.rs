@@ -37,7 +37,8 @@ pub(crate) fn polygamma(x: f64, n: u32) -> f64 {
             return if n % 2 == 1 && x.is_finite() { f64::INFINITY } else { f64::NAN };
         }
         let mirrored = polygamma_right(1.0 - x, n);
-        return if n % 2 == 0 { mirrored } else { -mirrored } - cotangent(x, n);
+        let mirrored = if n.is_multiple_of(2) { mirrored } else { -mirrored };
+        return mirrored - cotangent(x, n);
     }
     polygamma_right(x, n)
 }
@@ -129,10 +130,7 @@ fn digamma_right(x: f64) -> f64 {
         -5.351344099578249e-07,
     ];
     if x >= 10.0 {
-        let z = 1.0 / (x * x);
-        let series = BERNOULLI[..8].iter().enumerate().rev();
-        let rest = series.fold(0.0, |sum, (j, b)| (sum + b / (2.0 * (j as f64 + 1.0))) * z);
-        return if x == f64::INFINITY { x } else { libm::log(x) - (0.5 / x + rest) };
+        return if x == f64::INFINITY { x } else { libm::log(x) - (0.5 / x + digamma_rest(x)) };
     }
     let (mut at, mut shift) = (x, 0.0);
     while at > 2.0 {
@@ -146,6 +144,31 @@ fn digamma_right(x: f64) -> f64 {
     let g = ((at - ROOT[0]) - ROOT[1]) - ROOT[2];
     let r = super::polynomial(at - 1.0, &P) / super::polynomial(at - 1.0, &Q);
     shift + (g * SLOPE + g * r)
+}
+
+/// `ln(x) - 1 / (2 x) - digamma(x)`, for `x >= 10`.
+fn digamma_rest(x: f64) -> f64 {
+    let z = 1.0 / (x * x);
+    let series = BERNOULLI[..8].iter().enumerate().rev();
+    series.fold(0.0, |sum, (j, b)| (sum + b / (2.0 * (j as f64 + 1.0))) * z)
+}
+
+/// `digamma(a) - digamma(a + b)`, of which large terms are taken out first.
+pub(crate) fn digamma_gap(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() || a < 10.0 || b <= 0.0 {
+        return polygamma(a, 0) - polygamma(a + b, 0);
+    }
+    if a == f64::INFINITY || b == f64::INFINITY {
+        return if a < b {
+            f64::NEG_INFINITY
+        } else if b < a {
+            0.0
+        } else {
+            f64::NAN
+        };
+    }
+    let sum = a + b;
+    -libm::log1p(b / a) - (0.5 / a * (b / sum) + (digamma_rest(a) - digamma_rest(sum)))
 }
 
 /// `c(x)` of Stirling's formula `ln Gamma(x) = (x - 1/2) ln(x) - x + ln(2 pi) / 2 + c(x)`, for `x >= 10`.
@@ -163,11 +186,11 @@ fn stirling(x: f64) -> f64 {
 pub(crate) fn betaln(a: f64, b: f64) -> f64 {
     const HALF_LN_TWO_PI: f64 = 0.918_938_533_204_672_8;
     let (small, large) = if a < b { (a, b) } else { (b, a) };
-    if !(large >= 10.0) || !(small > 0.0) || large == f64::INFINITY {
-        return match () {
-            () if small > 0.0 && large == f64::INFINITY => f64::NEG_INFINITY,
-            () => lgamma(a) + lgamma(b) - lgamma(a + b),
-        };
+    if small > 0.0 && large == f64::INFINITY {
+        return f64::NEG_INFINITY;
+    }
+    if a.is_nan() || b.is_nan() || small <= 0.0 || large < 10.0 {
+        return lgamma(a) + lgamma(b) - lgamma(a + b);
     }
     let (ratio, sum) = (small / large, small + large);
     if small < 10.0 {

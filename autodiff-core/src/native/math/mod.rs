@@ -25,7 +25,7 @@ mod trig;
 
 pub(crate) use activation::{GELU, gated, gelu_gate, mish_gate, mish_gate_slope, silu};
 pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_slope, tanh};
-pub(crate) use gamma::{betaln, lgamma, polygamma};
+pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus};
 pub use real::Real;
 pub(crate) use special::{

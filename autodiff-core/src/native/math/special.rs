@@ -36,7 +36,7 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
     const HALF_SQRT: f64 = std::f64::consts::FRAC_1_SQRT_2;
     const MISSING: f64 = -4.833646656726457e-17;
     let z = -x * HALF_SQRT;
-    if !(z.abs() < 28.0) {
+    if z.is_nan() || z.abs() > 28.0 {
         return 0.5 * libm::erfc(z);
     }
     let (x_head, c_head) = (head(-x), head(HALF_SQRT));
@@ -151,7 +151,7 @@ pub(crate) fn sinc(x: f64, n: u32) -> f64 {
         // pi^n sum over j of (-1)^m z^j / (j! (j + n + 1)), for j + n = 2 m.
         let mut j = n % 2;
         let mut power = if j == 0 { 1.0 } else { z };
-        let sign = if ((j + n) / 2) % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if ((j + n) / 2).is_multiple_of(2) { 1.0 } else { -1.0 };
         let mut sum = 0.0;
         let mut terms = [0.0; 48];
         for term in &mut terms {

@@ -134,7 +134,11 @@ binary! {
 
     /// The logarithm of the beta function.
     betaln(a, b) = wide(math::betaln, a, b);
-        |a, b, _| a.digamma() - (a + b).digamma(); |a, b, _| b.digamma() - (a + b).digamma(); 0.5..3.0, 0.5..3.0
+        |a, b, _| a.zip(Binary::digamma_gap, b); |a, b, _| b.zip(Binary::digamma_gap, a); 0.5..3.0, 0.5..3.0
+
+    /// `digamma(a) - digamma(a + b)`.
+    digamma_gap(a, b) = wide(math::digamma_gap, a, b);
+        |a, b, _| a.polygamma(1) - (a + b).polygamma(1); |a, b, _| -(a + b).polygamma(1); 0.5..3.0, 0.5..3.0
 }
 
 /// A function of `f64` in either type.
