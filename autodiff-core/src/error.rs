@@ -272,6 +272,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: LinalgError,
     },
+    /// Subscripts of a sum of products that are not well-formed, or do not fit the operands.
+    #[error("einsum: \"{subscripts}\": {problem}")]
+    Einsum {
+        /// The subscripts.
+        subscripts: String,
+        /// What is wrong with them.
+        problem: String,
+    },
     /// Analytic and numeric derivatives that differ.
     #[error("{0}")]
     Gradient(String),

@@ -165,7 +165,16 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         title: "Products",
         about: "",
-        rows: &[["matmul", "matmul", "matmul", "`dA = G B^T`, `dB = A^T G`"]],
+        rows: &[
+            ["matmul", "matmul", "matmul", "`dA = G B^T`, `dB = A^T G`"],
+            ["einsum", "einsum", "einsum", "that of the products"],
+            ["tensordot", "tensordot", "tensordot", "that of the products"],
+            ["inner", "inner", "inner", "that of the products"],
+            ["dot", "dot", "", "that of the products"],
+            ["vdot", "vdot", "vdot", "`b` and `a`"],
+            ["kron", "kron", "kron", "that of the products"],
+            ["cross", "cross", "linalg.cross", "`db = g x a`, `da = b x g`"],
+        ],
     },
     Family {
         title: "Shapes and indices",

@@ -1,5 +1,7 @@
 //! Functions built from other operations: they need no rule of their own.
 
+mod products;
+
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, twins};
 use crate::scalar::Scalar;

@@ -1,0 +1,211 @@
+//! Sums of products over named axes, against their definition.
+
+#[macro_use]
+mod common;
+
+use autodiff::{Value, check_grads};
+use common::*;
+use ndarray::array;
+
+fn numbers<T: Real>(shape: &[usize], salt: usize) -> V<T> {
+    let n: usize = shape.iter().product();
+    leaf(shape, &(0..n).map(|i| ((i * 7 + salt * 5) % 11) as f64 - 5.0).collect::<Vec<_>>())
+}
+
+/// `einsum` as it is defined, for subscripts of letters with `->`: loops over all of them.
+fn by_definition<T: Real>(subscripts: &str, operands: &[V<T>]) -> Vec<f64> {
+    let (inputs, output) = subscripts.split_once("->").unwrap();
+    let terms: Vec<Vec<char>> = inputs.split(',').map(|term| term.chars().collect()).collect();
+    let mut letters: Vec<char> = output.chars().collect();
+    let summed = inputs.chars().filter(|c| *c != ',');
+    summed.for_each(|c| {
+        if !letters.contains(&c) {
+            letters.push(c);
+        }
+    });
+    let length = |letter: char| {
+        let all = terms.iter().zip(operands).flat_map(|(term, x)| term.iter().zip(x.shape()));
+        // Axes of length 1 broadcast.
+        all.filter(|(c, n)| **c == letter && **n != 1).map(|(_, n)| *n).next().unwrap_or(1)
+    };
+    let lengths: Vec<usize> = letters.iter().map(|&c| length(c)).collect();
+    let results: usize = lengths[..output.len()].iter().product();
+    let sums: usize = lengths[output.len()..].iter().product();
+    let data: Vec<_> = operands.iter().map(|x| x.data()).collect();
+    let term = |flat: usize| {
+        let mut flat = flat;
+        let mut index = vec![0; letters.len()];
+        for i in (0..letters.len()).rev() {
+            (index[i], flat) = (flat % lengths[i], flat / lengths[i]);
+        }
+        let element = |(term, x): (&Vec<char>, &ndarray::ArcArray<T, ndarray::IxDyn>)| {
+            let place = |(c, n): (&char, &usize)| {
+                if *n == 1 { 0 } else { index[letters.iter().position(|l| l == c).unwrap()] }
+            };
+            let at: Vec<usize> = term.iter().zip(x.shape()).map(place).collect();
+            x[&at[..]].as_f64()
+        };
+        terms.iter().zip(&data).map(element).product::<f64>()
+    };
+    (0..results).map(|r| (0..sums).map(|s| term(r * sums + s)).sum()).collect()
+}
+
+fn einsum_is_what_it_is_defined_to_be<T: Real>() {
+    for (subscripts, shapes) in [
+        ("i->", &[&[3][..]][..]),
+        ("ij->ji", &[&[2, 3]]),
+        ("ii->", &[&[3, 3]]),
+        ("ii->i", &[&[3, 3]]),
+        ("iji->j", &[&[2, 3, 2]]),
+        ("iii->i", &[&[3, 3, 3]]),
+        ("iijj->ij", &[&[2, 2, 3, 3]]),
+        ("i,i->", &[&[3], &[3]]),
+        ("i,j->ij", &[&[3], &[2]]),
+        ("i,j->ji", &[&[3], &[2]]),
+        ("ij,jk->ik", &[&[2, 3], &[3, 4]]),
+        ("ij,jk->ki", &[&[2, 3], &[3, 4]]),
+        ("ij,kj->ik", &[&[2, 3], &[4, 3]]),
+        ("bij,bjk->bik", &[&[2, 2, 3], &[2, 3, 2]]),
+        ("ib,jb->bij", &[&[2, 3], &[4, 3]]),
+        ("ijk,jl->kl", &[&[2, 3, 2], &[3, 2]]),
+        ("ij,ij->", &[&[2, 3], &[2, 3]]),
+        ("ij,ij->ij", &[&[2, 3], &[2, 3]]),
+        ("ij,k->i", &[&[2, 3], &[4]]),
+        ("i,ij,j->", &[&[2], &[2, 3], &[3]]),
+        ("ij,jk,kl->il", &[&[2, 3], &[3, 4], &[4, 2]]),
+        ("i,i,i->i", &[&[3], &[3], &[3]]),
+        ("i,j,k->kij", &[&[2], &[3], &[2]]),
+        ("ii,ij,jj->i", &[&[2, 2], &[2, 3], &[3, 3]]),
+        ("ij,jk->ik", &[&[2, 1], &[3, 4]]),
+        ("i,i->i", &[&[1], &[3]]),
+        ("i,i->i", &[&[1], &[1]]),
+        ("ij,j->i", &[&[2, 0], &[0]]),
+        ("ij,j->ij", &[&[0, 3], &[3]]),
+        ("i,i->i", &[&[0], &[1]]),
+        (",i->i", &[&[], &[3]]),
+        ("->", &[&[]]),
+    ] {
+        let x: Vec<V<T>> = shapes.iter().enumerate().map(|(i, shape)| numbers(shape, i)).collect();
+        let y = V::<T>::einsum(subscripts, &x);
+        assert_eq!(elements(&y), by_definition(subscripts, &x), "{subscripts} of {shapes:?}");
+        let spaced: String =
+            subscripts.chars().flat_map(|c| [' ', c]).collect::<String>().replace("- >", "->");
+        assert_eq!(V::<T>::einsum(&spaced, &x).data(), y.data());
+    }
+}
+
+fn the_result_is_implied_and_ellipses_broadcast<T: Real>() {
+    let (a, b) = (numbers::<T>(&[2, 3], 0), numbers::<T>(&[3, 2], 1));
+    let same = |subscripts: &str, operands: &[&V<T>], explicit: &str| {
+        let (got, want) = (V::<T>::einsum(subscripts, operands), V::<T>::einsum(explicit, operands));
+        assert_eq!(got.data(), want.data(), "{subscripts}");
+    };
+    same("ij,jk", &[&a, &b], "ij,jk->ik");
+    same("kj,ji", &[&a, &b], "kj,ji->ik");
+    same("bA,Ac", &[&a, &b], "bA,Ac->bc");
+    same("ba", &[&a], "ba->ab");
+    same("...j", &[&a], "ij->ij");
+    same("j...", &[&a], "ji->ij");
+    same("...", &[&a], "ij->ij");
+    same("i...->...i", &[&a], "ij->ji");
+    let (c, d) = (numbers::<T>(&[4, 1, 2, 3], 2), numbers::<T>(&[5, 3, 2], 3));
+    let y = V::<T>::einsum("...ij,...jk->...ik", &[&c, &d]);
+    assert_same(&y, &[4, 5, 2, 2], &elements(&c.matmul(&d)));
+    same("...ij,...jk", &[&c, &d], "...ij,...jk->...ik");
+    same("...ij,jk", &[&c, &b], "abij,jk->abik");
+}
+
+fn products_are_numpys<T: Real>() {
+    let (a, b) = (numbers::<T>(&[2, 3], 0), numbers::<T>(&[4, 3], 1));
+    let (c, v) = (numbers::<T>(&[2, 4, 3], 2), numbers::<T>(&[3], 3));
+    let same = |got: V<T>, subscripts: &str, operands: &[&V<T>]| {
+        assert_eq!(got.data(), V::<T>::einsum(subscripts, operands).data(), "{subscripts}");
+    };
+    same(a.inner(&b), "ik,jk->ij", &[&a, &b]);
+    same(c.inner(&v), "ijk,k->ij", &[&c, &v]);
+    same(a.dot(b.t()), "ik,jk->ij", &[&a, &b]);
+    same(a.dot(&v), "ij,j->i", &[&a, &v]);
+    same(a.dot(c.swap_axes(1, 2)), "ik,ajk->iaj", &[&a, &c]);
+    same(c.tensordot(&b, [1, 2], [0, 1]), "ijk,jk->i", &[&c, &b]);
+    same(c.tensordot(&b, [-1], [-1]), "ijk,lk->ijl", &[&c, &b]);
+    let none: [usize; 0] = [];
+    same(v.tensordot(&a, none, none), "i,jk->ijk", &[&v, &a]);
+    same(a.vdot(a.reshape(-1)), "ij,ij->", &[&a, &a]);
+    for product in [a.inner(T::of(2.0)), a.dot(T::of(2.0)), V::<T>::constant(T::of(2.0)).dot(&a)] {
+        assert_eq!(product.data(), (&a * T::of(2.0)).data());
+    }
+    assert_same(&vector::<T>(&[]).vdot(vector::<T>(&[])), &[], &[0.0]);
+}
+
+fn kronecker_and_cross_products<T: Real>() {
+    let a = leaf::<T>(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+    let b = leaf::<T>(&[1, 2], &[1.0, 10.0]);
+    assert_same(&a.kron(&b), &[2, 4], &[1.0, 10.0, 2.0, 20.0, 3.0, 30.0, 4.0, 40.0]);
+    assert_same(&vector::<T>(&[1.0, 2.0]).kron(&b), &[1, 4], &[1.0, 10.0, 2.0, 20.0]);
+    assert_same(&b.kron(T::of(3.0)), &[1, 2], &[3.0, 30.0]);
+    assert_eq!(leaf::<T>(&[2, 0], &[]).kron(&a).shape(), [4, 0]);
+    let (x, y) = (leaf::<T>(&[2, 3], &[1.0, 2.0, 3.0, 0.0, 1.0, 0.0]), vector::<T>(&[4.0, 5.0, 6.0]));
+    assert_same(&x.cross(&y), &[2, 3], &[-3.0, 6.0, -3.0, 6.0, 0.0, -4.0]);
+    assert_eq!(leaf::<T>(&[0, 3], &[]).cross(&y).shape(), [0, 3]);
+}
+
+both!(
+    einsum_is_what_it_is_defined_to_be,
+    the_result_is_implied_and_ellipses_broadcast,
+    products_are_numpys,
+    kronecker_and_cross_products,
+);
+
+#[test]
+fn derivatives_of_products() {
+    let of = |shape: &[usize], salt: usize| V::<f64>::new(numbers::<f64>(shape, salt).data() / 4.0);
+    let (a, b, v) = (of(&[2, 3], 0), of(&[3, 3], 1), of(&[3], 2));
+    let inputs = [a.clone(), b.clone(), v.clone()];
+    check_grads(|x| V::<f64>::einsum("ij,jj,k->jk", x), &inputs, 2).unwrap();
+    check_grads(|x| V::<f64>::einsum("ij,jk,k->i", x), &inputs, 2).unwrap();
+    check_grads(|x| V::<f64>::einsum("...i,ji,i", x), &inputs, 2).unwrap();
+    check_grads(|x| x[0].tensordot(&x[1], 1, 0), &inputs[..2], 2).unwrap();
+    check_grads(|x| x[0].kron(&x[1]), &[v.clone(), b], 2).unwrap();
+    check_grads(|x| x[0].cross(&x[1]), &[a.clone(), v.clone()], 2).unwrap();
+    check_grads(|x| x[0].vdot(&x[0]), &[a], 2).unwrap();
+    check_grads(|x| x[0].inner(&x[0]) + x[0].dot(&x[0]), &[v], 2).unwrap();
+}
+
+#[test]
+fn mistakes_are_named() {
+    let (a, v) = (Value::new(array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Value::new(array![1.0, 2.0]));
+    for (subscripts, problem) in [
+        ("ij", "1 terms for 2 operands, expected one for each"),
+        ("i,j", "term \"i\" names 1 axes of operand 0 of shape [2, 3], expected 2"),
+        ("ij,...jk", "term \"...jk\" names 2 axes of operand 1 of shape [2], expected at least 1"),
+        ("ij,j", "\"j\" has length 3, and 2 in operand 1 of shape [2]"),
+        ("ii,j", "operand 0 of shape [2, 3]: axes of one name differ in length"),
+        ("i1,i", "term \"i1\" holds '1', expected letters and at most one \"...\""),
+        ("i...j,i->....", "term \"....\" holds '.', expected letters and at most one \"...\""),
+        ("ij,i->k", "\"k\" is in the result alone, expected it in an operand"),
+        ("ij,i->jj", "\"j\" is repeated in the result, expected it once"),
+        ("...j,i->ij", "the operands have an ellipsis, expected one in the result"),
+        ("ij...,i->j->i", "term \"j->i\" holds '-', expected letters and at most one \"...\""),
+    ] {
+        let error = Value::try_einsum(subscripts, &[&a, &v]).unwrap_err();
+        assert_eq!(error.to_string(), format!("einsum: \"{subscripts}\": {problem}"));
+    }
+    let none: [&Value; 0] = [];
+    let error = Value::try_einsum("", &none).unwrap_err().to_string();
+    assert!(error.ends_with("1 terms for 0 operands, expected one for each"), "{error}");
+    let panic = panic_of(|| Value::einsum("ij,j", &[&a, &v])).expect("a panic");
+    assert!(panic.file.ends_with("products.rs"), "{panic:?}");
+    for (result, text) in [
+        (a.try_inner(&v), "inner: got shape [2], expected [3]"),
+        (a.try_dot(&v), "dot: got shape [2], expected [3]"),
+        (a.try_vdot(&v), "vdot: got shape [2], expected [6]"),
+        (a.try_tensordot(&v, 1, 0), "tensordot: got shape [2], expected [3]"),
+        (a.try_tensordot(&v, [0, 1], 0), "tensordot: got 1 axes of the second operand, expected 2"),
+        (a.try_cross(&v), "cross: got shape [2], expected [3]"),
+        (a.try_cross(1.0), "cross: got shape [], expected [3]"),
+    ] {
+        assert_eq!(result.unwrap_err().to_string(), text);
+    }
+    let axis = a.try_tensordot(&v, 2, 0).unwrap_err().to_string();
+    assert!(axis.starts_with("tensordot: axis 2 is out of range for shape [2, 3]"), "{axis}");
+}
