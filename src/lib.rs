@@ -12,11 +12,11 @@ pub type DefaultBackend = autodiff_blas::Blas;
 pub type Value<T = f64> = autodiff_core::Value<T, DefaultBackend>;
 
 pub use autodiff_core::{
-    Axes, Backend, Error, IntoValue, LengthLiteral, Lengths, LinearMap, Mask, Native, Operand, Scalar,
-    Triangle, check::check_grads, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian,
-    hessian_diag, hvp, jacobian, jvp, linearize, memory, ndarray, no_grad, try_grad, try_hessian,
-    try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_value_and_grad, try_value_and_grad_aux, try_where,
-    value_and_grad, value_and_grad_aux, vjp, where_,
+    Axes, Backend, Conv, Error, IntoValue, LengthLiteral, Lengths, LinearMap, Mask, MatrixNorm, Native,
+    Operand, Pool, Scalar, Triangle, check::check_grads, checkpoint, custom_jvp, custom_root, custom_vjp,
+    grad, hessian, hessian_diag, hvp, jacobian, jvp, linearize, memory, ndarray, no_grad, try_grad,
+    try_hessian, try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_value_and_grad,
+    try_value_and_grad_aux, try_where, value_and_grad, value_and_grad_aux, vjp, where_,
 };
 
 pub mod data;

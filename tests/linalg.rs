@@ -315,6 +315,9 @@ both!(
     powers_of_matrices,
     far_diagonals_are_empty,
     large_matrices_by_blocks,
+    exponentials_of_matrices,
+    norms_of_matrices,
+    ranks_and_conditions,
 );
 
 /// A well-conditioned matrix that is not symmetric.
@@ -375,4 +378,86 @@ fn rectangular_systems_by_composition() {
         assert_near(g, &h, "the gradient");
     }
     check_grads(|x| x[0].lstsq(&x[1]).unwrap(), &[a, b], 2).unwrap();
+}
+
+fn exponentials_of_matrices<T: Real>() {
+    // The third power of a strict triangle is 0: the series ends.
+    let n = matrix::<T, 3, 3>([[0.0, 2.0, 4.0], [0.0, 0.0, 6.0], [0.0, 0.0, 0.0]]);
+    assert_about(&n.expm().unwrap(), &[1.0, 2.0, 10.0, 0.0, 1.0, 6.0, 0.0, 0.0, 1.0]);
+    assert_about(&matrix::<T, 2, 2>([[0.0; 2]; 2]).expm().unwrap(), &[1.0, 0.0, 0.0, 1.0]);
+    // A batch of sizes far apart; e^A e^-A = 1.
+    let a = V::<T>::stack(
+        &[&matrix::<T, 2, 2>([[1e-3, 2e-3], [0.0, -1e-3]]), &matrix([[1.0, 7.0], [-7.0, 1.0]])],
+        0,
+    );
+    let product = a.expm().unwrap().matmul((-&a).expm().unwrap());
+    assert!(elements(&(product - Array2::<T>::eye(2))).iter().all(|e| e.abs() < 1e3 * T::EPSILON));
+    // Of a number it is exp, with its derivatives.
+    let x = matrix::<T, 1, 1>([[2.0]]);
+    let slope = gradient(|x| x.expm().unwrap().sum(), &x);
+    assert!((slope.item().as_f64() / 2.0_f64.exp() - 1.0).abs() < 64.0 * T::EPSILON);
+    assert!(matrix::<T, 2, 2>([[0.0, f64::NAN], [0.0, 0.0]]).expm().is_err());
+    assert_eq!(
+        V::<T>::new(ndarray::Array3::from_elem((0, 2, 2), T::one())).expm().unwrap().shape(),
+        [0, 2, 2]
+    );
+}
+
+fn norms_of_matrices<T: Real>() {
+    use autodiff::MatrixNorm::{Frobenius, Infinity, Nuclear, One, Two};
+    let a = matrix::<T, 2, 3>([[1.0, -2.0, 2.0], [0.0, 0.0, 4.0]]);
+    let norm = |norm| a.matrix_norm(norm).unwrap();
+    assert_about(&norm(Frobenius), &[5.0]);
+    assert_about(&norm(One), &[6.0]);
+    assert_about(&norm(Infinity), &[5.0]);
+    assert_about(&norm(Two).square(), &[(25.0 + 305.0_f64.sqrt()) / 2.0]);
+    assert_about(&norm(Nuclear).square(), &[25.0 + 2.0 * 80.0_f64.sqrt()]);
+    assert_about(&gradient(|a| a.matrix_norm(Frobenius).unwrap(), &a), &[0.2, -0.4, 0.4, 0.0, 0.0, 0.8]);
+    assert_same(
+        &gradient(|a| a.matrix_norm(Infinity).unwrap(), &a),
+        &[2, 3],
+        &[1.0, -1.0, 1.0, 0.0, 0.0, 0.0],
+    );
+    // At 0, the least slope; at the ends of the range, no overflow; a row for each matrix of a batch.
+    let zero = matrix::<T, 2, 2>([[0.0; 2]; 2]);
+    for which in [Frobenius, Nuclear, One, Two, Infinity] {
+        assert_about(&gradient(|a| a.matrix_norm(which).unwrap(), &zero), &[0.0; 4]);
+        assert_eq!(V::<T>::stack(&[&a, &a], 0).matrix_norm(which).unwrap().shape(), [2]);
+    }
+    let huge = T::MAX.as_f64() / 8.0;
+    let ratio = matrix::<T, 1, 2>([[3.0 * huge, 4.0 * huge]]).matrix_norm(Frobenius).unwrap() / T::of(huge);
+    assert_about(&ratio, &[5.0]);
+    assert_eq!(matrix::<T, 1, 1>([[f64::INFINITY]]).matrix_norm(Frobenius).unwrap().item(), T::infinity());
+    let none = V::<T>::new(Array2::from_elem((0, 2), T::one()));
+    assert_same(&none.matrix_norm(Frobenius).unwrap(), &[], &[0.0]);
+    assert_same(&none.matrix_norm(Nuclear).unwrap(), &[], &[0.0]);
+    assert!(none.matrix_norm(Infinity).is_err() && none.matrix_norm(Two).is_err() && none.cond().is_err());
+}
+
+fn ranks_and_conditions<T: Real>() {
+    let all: Vec<V<T>> = RANKS.iter().map(|rows| matrix::<T, 3, 3>(*rows)).collect();
+    assert_eq!(V::<T>::stack(&all, 0).matrix_rank().unwrap(), array![3, 2, 2, 1, 0].into_dyn());
+    assert_eq!(
+        V::<T>::new(Array2::from_elem((0, 2), T::one())).matrix_rank().unwrap(),
+        ndarray::arr0(0).into_dyn()
+    );
+    let a = matrix::<T, 2, 2>([[3.0, 0.0], [0.0, -4.0]]);
+    assert_about(&a.cond().unwrap(), &[4.0 / 3.0]);
+    assert_about(&gradient(|a| a.cond().unwrap(), &a), &[-4.0 / 9.0, 0.0, 0.0, -1.0 / 3.0]);
+    assert_eq!(matrix::<T, 2, 2>([[1.0, 0.0], [0.0, 0.0]]).cond().unwrap().item(), T::infinity());
+}
+
+#[test]
+fn derivatives_of_functions_of_matrices() {
+    use autodiff::MatrixNorm::{Frobenius, Nuclear, Two};
+    let a = matrix::<f64, 2, 2>([[0.5, -1.0], [2.0, 0.25]]);
+    let check = |f: &dyn Fn(&V<f64>) -> V<f64>, a: &V<f64>| {
+        autodiff::check_grads(|x| f(&x[0]), std::slice::from_ref(a), 2).unwrap();
+    };
+    check(&|a| a.expm().unwrap(), &a);
+    check(&|a| (a * 4.0).expm().unwrap() * 1e-3, &a);
+    for norm in [Frobenius, Nuclear, Two] {
+        check(&|a| a.matrix_norm(norm).unwrap(), &a);
+    }
+    check(&|a| a.cond().unwrap(), &a);
 }

@@ -109,6 +109,11 @@ fn matrices_that_do_not_fit_are_named() {
     says(vector.cholesky(), "cholesky: got shape [3], expected square matrices, (..., n, n)");
     says(vector.eigvalsh(), "eigvalsh: got shape [3], expected square matrices, (..., n, n)");
     says(oblong.matrix_power(2), "matrix_power: got shape [4, 2, 3], expected square matrices, (..., n, n)");
+    says(oblong.expm(), "expm: got shape [4, 2, 3], expected square matrices, (..., n, n)");
+    says(
+        vector.matrix_norm(autodiff::MatrixNorm::One),
+        "matrix_norm: got shape [3] with 1 axes, expected at least 2, (..., m, n)",
+    );
     says(vector.svdvals(), "svdvals: got shape [3] with 1 axes, expected at least 2, (..., m, n)");
     says(vector.pinv(), "pinv: got shape [3] with 1 axes, expected at least 2, (..., m, n)");
     says(oblong.solve(&vector), "solve: got shape [4, 2, 3], expected square matrices, (..., n, n)");

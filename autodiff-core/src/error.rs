@@ -272,6 +272,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: LinalgError,
     },
+    /// A window, of a convolution or of pooling, that does not fit the array.
+    #[error("{op}: {problem}, for shape {shape:?}")]
+    Window {
+        /// The operation.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+        /// What does not fit.
+        problem: String,
+    },
     /// Subscripts of a sum of products that are not well-formed, or do not fit the operands.
     #[error("einsum: \"{subscripts}\": {problem}")]
     Einsum {

@@ -95,6 +95,7 @@ mod transform;
 mod value;
 
 pub use backend::Backend;
+pub use compose::{Conv, MatrixNorm, Pool};
 pub use error::Error;
 pub use graph::no_grad;
 #[doc(hidden)]

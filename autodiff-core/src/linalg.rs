@@ -10,7 +10,7 @@ use crate::value::{Operand, Value};
 pub use crate::rules::linalg::Triangle;
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
-    fn check_matrices(&self, op: &'static str) -> Result<(), Error> {
+    pub(crate) fn check_matrices(&self, op: &'static str) -> Result<(), Error> {
         match self.ndim() {
             0 | 1 => {
                 Err(Error::Rank { op, shape: self.shape().to_vec(), expected: "at least 2, (..., m, n)" })
@@ -19,7 +19,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         }
     }
 
-    fn check_square(&self, op: &'static str) -> Result<(), Error> {
+    pub(crate) fn check_square(&self, op: &'static str) -> Result<(), Error> {
         match self.shape() {
             [.., m, n] if m == n => Ok(()),
             shape => Err(Error::Square { op, shape: shape.to_vec() }),

@@ -1,6 +1,11 @@
 //! Functions built from other operations: they need no rule of their own.
 
+mod convolution;
+mod matrices;
 mod products;
+
+pub use convolution::{Conv, Pool};
+pub use matrices::MatrixNorm;
 
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, twins};

@@ -177,6 +177,20 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
+        title: "Convolutions and pooling",
+        about: "Over the axes after the first two, (batch, channels).",
+        rows: &[
+            ["conv1d", "", "nn.functional.conv1d", "that of the products"],
+            ["conv2d", "scipy.signal.correlate", "nn.functional.conv2d", "that of the products"],
+            ["conv_transpose1d", "", "nn.functional.conv_transpose1d", "that of the products"],
+            ["conv_transpose2d", "", "nn.functional.conv_transpose2d", "that of the products"],
+            ["max_pool1d", "", "nn.functional.max_pool1d", ""],
+            ["max_pool2d", "", "nn.functional.max_pool2d", ""],
+            ["avg_pool1d", "", "nn.functional.avg_pool1d", "`1 / window`"],
+            ["avg_pool2d", "", "nn.functional.avg_pool2d", "`1 / window`"],
+        ],
+    },
+    Family {
         title: "Shapes and indices",
         about: "Each is linear, and its derivative itself; a gradient goes back to the places its elements came from, where \
                 those of repeated ones are added up.",
@@ -228,6 +242,15 @@ pub(super) const FAMILIES: &[Family] = &[
             ["pinv", "linalg.pinv", "linalg.pinv", "Golub and Pereyra's formula"],
             ["lstsq", "linalg.lstsq", "linalg.lstsq", "that of `pinv(A) B`"],
             ["matrix_power", "linalg.matrix_power", "linalg.matrix_power", "that of the products"],
+            ["expm", "scipy.linalg.expm", "linalg.matrix_exp", "that of the products and of `solve`"],
+            [
+                "matrix_norm",
+                "linalg.matrix_norm",
+                "linalg.matrix_norm",
+                "that of the singular or absolute values",
+            ],
+            ["cond", "linalg.cond", "linalg.cond", "that of the singular values"],
+            ["matrix_rank", "linalg.matrix_rank", "linalg.matrix_rank", "none"],
             ["trace", "linalg.trace", "trace", "the identity matrix"],
             ["diagonal", "linalg.diagonal", "diagonal", "itself"],
             ["diag", "diag", "diag", "itself"],
