@@ -24,9 +24,13 @@
 //! Nothing here is random by itself: initial weights come from a generator that the caller makes, with [`rng`] or
 //! otherwise. The same generator gives the same weights.
 
+mod functional;
+mod losses;
 mod parameters;
 
 pub use autodiff_core::{Parameters, Path};
+pub use functional::*;
+pub use losses::*;
 pub use rand_chacha::ChaCha8Rng;
 
 use crate::{DefaultBackend, Scalar, Value, or_panic};
