@@ -58,9 +58,10 @@ fn like<T: Scalar>(
     }
 }
 
-/// `a b`, and 0 where `a` is 0, whatever `b` is.
+/// `a b`, and 0 where `a` is 0 and `b` is not finite.
 fn part<T: Scalar>(a: &Value<T>, b: &Value<T>) -> Value<T> {
-    where_(&a.ne(T::zero()), a * b, T::zero())
+    let counts = &a.ne(T::zero()) | &b.abs().lt(T::infinity());
+    where_(&counts, a * b, T::zero())
 }
 
 fn matrix<T: Scalar>(op: &'static str, x: &Value<T>) -> Result<(usize, usize), Error> {
