@@ -76,7 +76,7 @@ functions! {
         if causal {
             let (m, n) = (scores.shape()[scores.ndim() - 2], scores.shape()[scores.ndim() - 1]);
             let hidden = |(i, j)| if j > i { T::neg_infinity() } else { T::zero() };
-            scores = scores + Value::constant(Array2::from_shape_fn((m, n), hidden));
+            scores += Value::constant(Array2::from_shape_fn((m, n), hidden));
         }
         scores.try_softmax(-1)?.try_matmul(values)
     }
@@ -99,7 +99,7 @@ fn scale<T: Scalar>(
     }
     let mut y = x / (square + T::of(eps)).sqrt();
     if let Some(gain) = gain {
-        y = y * gain;
+        y *= gain;
     }
     Ok(match bias {
         Some(bias) => y + bias,

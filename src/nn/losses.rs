@@ -26,7 +26,7 @@ impl Reduction {
     }
 }
 
-/// What [`cross_entropy`] weighs, and how; as it is by default, nothing is.
+/// What [`cross_entropy_loss`] weighs, and how; as it is by default, nothing is.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy<T: Scalar = f64> {
     /// A weight for each class; the mean is then one with the weights of the labels.
@@ -221,7 +221,7 @@ functions! {
         let (smoothing, rest) = (T::of(options.smoothing), T::of(1.0 - options.smoothing));
         let mut losses = part(&own, &chosen) * -rest;
         if options.smoothing != 0.0 {
-            losses = losses - part(&weights, &logs).try_mean_axis(1)? * smoothing;
+            losses -= part(&weights, &logs).try_mean_axis(1)? * smoothing;
         }
         let losses = where_(&kept, losses, T::zero());
         match options.reduction {
