@@ -12,10 +12,10 @@ pub type DefaultBackend = autodiff_blas::Blas;
 pub type Value<T = f64> = autodiff_core::Value<T, DefaultBackend>;
 
 pub use autodiff_core::{
-    Axes, Backend, Conv, Error, IntoValue, LengthLiteral, Lengths, LinearMap, Mask, MatrixNorm, Native,
-    Operand, Pool, Scalar, Triangle, check::check_grads, checkpoint, custom_jvp, custom_root, custom_vjp,
-    grad, hessian, hessian_diag, hvp, jacobian, jvp, linearize, memory, ndarray, no_grad, try_grad,
-    try_hessian, try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_value_and_grad,
+    Axes, Backend, Conv, Error, Indexing, Indices, IntoValue, LengthLiteral, Lengths, LinearMap, Mask,
+    MatrixNorm, Native, Operand, Pad, Pool, Scalar, Triangle, check::check_grads, checkpoint, custom_jvp,
+    custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian, jvp, linearize, memory, ndarray,
+    no_grad, try_grad, try_hessian, try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_value_and_grad,
     try_value_and_grad_aux, try_where, value_and_grad, value_and_grad_aux, vjp, where_,
 };
 
@@ -23,6 +23,7 @@ pub mod data;
 pub mod guide;
 pub mod nn;
 pub mod optim;
+pub mod random;
 
 /// The value, or a panic with the error's message at the caller's line: what every method that has a `try_` twin does.
 #[track_caller]

@@ -221,7 +221,7 @@ fn labels_that_do_not_fit_are_named() {
         (try_cross_entropy_loss(&x, &[0], &plain), "cross_entropy_loss: got 1 labels, expected 2"),
         (
             try_cross_entropy_loss(&x, &[0, 3], &plain),
-            "cross_entropy_loss: label 3 at position 1 is out of range; expected 0 to 2 for logits of 3 classes",
+            "cross_entropy_loss: label 3 at position 1 is out of range; expected 0 to 2 for 3 classes",
         ),
         (try_cross_entropy_loss(&x, &[0, 1], &narrow), "cross_entropy_loss: got shape [1], expected [3]"),
         (

@@ -2,7 +2,7 @@
 
 mod common;
 
-use autodiff::{Error, Triangle, Value, grad, jvp, no_grad, value_and_grad, where_};
+use autodiff::{Error, Indexing, Pad, Triangle, Value, grad, jvp, no_grad, value_and_grad, where_};
 use common::panic_of;
 use ndarray::{ArrayD, array, s};
 
@@ -265,6 +265,94 @@ fn parts_that_do_not_fit_together_are_named() {
     panics!(of(&[0]).min() => "min", "[0]", "empty");
     panics!(of(&[0, 3]).min_axis([0, 1]) => "min", "[0, 3]", "empty");
     panics!(of(&[0, 3]).min_keepdims(-2) => "min", "[0, 3]", "empty");
+}
+
+#[test]
+fn reductions_and_scans_name_what_is_wrong() {
+    let (x, none) = (of(&[2, 3]), of(&[0, 3]));
+    panics!(x.prod_axis(2) => "prod", "axis 2", "[2, 3]");
+    panics!(x.var_axis([0, 0], 1) => "var", "repeated");
+    panics!(x.std_keepdims(2, 1) => "std", "axis 2", "[2, 3]");
+    panics!(x.norm_axis(-3, 2.0) => "norm", "axis -3", "[2, 3]");
+    panics!(none.norm(f64::INFINITY) => "norm", "[0, 3]", "empty");
+    panics!(none.median() => "median", "[0, 3]", "empty");
+    panics!(none.quantile_axis(0, 0.5) => "quantile", "[0, 3]", "empty");
+    panics!(x.quantile(1.5) => "quantile", "q is 1.5", "0 to 1");
+    panics!(x.quantile(f64::NAN) => "quantile", "NaN", "0 to 1");
+    panics!(none.argmax() => "argmax", "[0, 3]", "empty");
+    panics!(none.argmin_axis(0) => "argmin", "[0, 3]", "empty");
+    panics!(x.any_axis(2) => "any", "axis 2", "[2, 3]");
+    panics!(x.count_nonzero_keepdims([1, 1]) => "count_nonzero", "repeated");
+    panics!(x.cumsum(2) => "cumsum", "axis 2", "[2, 3]");
+    panics!(x.cumprod(2) => "cumprod", "axis 2", "[2, 3]");
+    panics!(x.cummax(-3) => "cummax", "axis -3", "[2, 3]");
+    panics!(x.cummin(2) => "cummin", "axis 2", "[2, 3]");
+    panics!(x.logcumsumexp(2) => "logcumsumexp", "axis 2", "[2, 3]");
+    panics!(V::new(1.0).sort(0) => "sort", "axis 0", "[]");
+    panics!(x.argsort(2) => "argsort", "axis 2", "[2, 3]");
+    panics!(x.topk(4, 1) => "topk", "k is 4", "0 to 3", "axis 1", "[2, 3]");
+    panics!(x.searchsorted(1.0) => "searchsorted", "[2, 3]", "expected 1");
+}
+
+#[test]
+fn arrangements_name_what_is_wrong() {
+    let x = of(&[2, 3]);
+    panics!(x.split(2, 1) => "split", "sections is 2", "divisor of 3", "axis 1", "[2, 3]");
+    panics!(x.split(0, 1) => "split", "sections is 0", "divisor of 3");
+    panics!(x.array_split(0, 1) => "array_split", "sections is 0", "at least 1");
+    panics!(x.split_at([2, 1], 1) => "split_at", "index is 1", "2 to 3", "[2, 3]");
+    panics!(x.split_at([4], 1) => "split_at", "index is 4", "0 to 3");
+    panics!(x.repeat(2, 2) => "repeat", "axis 2", "[2, 3]");
+    panics!(x.repeat(usize::MAX / 8, 0) => "repeat", "memory");
+    panics!(x.tile([-1, 2]) => "tile", "[-1, 2]", "none below 0");
+    panics!(x.tile([usize::MAX / 16, 8]) => "tile", "memory");
+    panics!(x.roll(1, 2) => "roll", "axis 2", "[2, 3]");
+    panics!(x.flip([0, -2]) => "flip", "repeated");
+    panics!(x.pad([(1, 1); 3], Pad::Edge) => "pad", "3 pairs", "expected 2");
+    panics!(x.pad([(usize::MAX, 1)], Pad::Constant(0.0)) => "pad", "memory");
+    panics!(of(&[0, 3]).pad([(1, 1)], Pad::Reflect) => "pad", "[0, 3]", "empty");
+    panics!(x.moveaxis(2, 0) => "moveaxis", "axis 2", "[2, 3]");
+    panics!(x.moveaxis([0, 1], 0) => "moveaxis", "1 destinations", "expected 2");
+    panics!(x.unfold(1, 4, 1) => "unfold", "size is 4", "1 to 3", "axis 1", "[2, 3]");
+    panics!(x.unfold(1, 0, 1) => "unfold", "size is 0");
+    panics!(x.unfold(1, 2, 0) => "unfold", "step is 0", "at least 1");
+    panics!(V::vstack(&[&x, &of(&[2])]) => "concat", "[1, 2]", "expected [1, 3]");
+    panics!(V::hstack(&[&x, &of(&[3])]) => "concat", "[3]", "expected");
+    let long = of(&[1]).broadcast_to([usize::MAX >> 4]);
+    panics!(long.outer(&long) => "outer", "memory");
+    panics!(V::meshgrid(&[&long, &long], Indexing::Ij) => "meshgrid", "memory");
+    panics!(V::zeros([2, -1]) => "zeros", "[2, -1]", "none below 0");
+    panics!(V::ones(usize::MAX / 2) => "ones", "memory");
+    panics!(V::full([usize::MAX / 8, 9], 1.0) => "full", "memory");
+    panics!(V::eye(usize::MAX / 2) => "eye", "memory");
+    panics!(V::arange(0.0, 1.0, 0.0) => "arange", "step is 0", "other than 0");
+    panics!(V::arange(0.0, f64::INFINITY, 1.0) => "arange", "stop is inf", "finite");
+    panics!(V::arange(0.0, 1e300, 1.0) => "arange", "memory");
+    panics!(V::linspace(0.0, 1.0, usize::MAX) => "linspace", "memory");
+}
+
+#[test]
+fn places_that_are_not_there_are_named() {
+    let x = of(&[2, 3]);
+    panics!(x.take_along_axis(&array![[3]], 1) => "take_along_axis", "index 3", "position 0", "axis 1", "length 3");
+    panics!(x.take_along_axis(&array![0], 1) => "take_along_axis", "[1] with 1 axes", "as many as the array has");
+    panics!(x.take_along_axis(&array![[0], [0], [0]], 1) => "take_along_axis", "[2, 1]", "[3, 1]");
+    panics!(x.gather(0, &array![[0, 2]]) => "gather", "index 2", "position 1", "axis 0");
+    panics!(x.gather(0, &array![[0, 0, 0, 0]]) => "gather", "[1, 4]", "expected [1, 3]");
+    panics!(x.scatter_add(2, &array![[0]], 1.0) => "scatter_add", "axis 2", "[2, 3]");
+    panics!(x.scatter_add(1, &array![[0]], array![1.0, 2.0]) => "scatter_add", "[2]", "[1, 1]");
+    panics!(x.put_along_axis(&array![[5]], 1.0, 1) => "put_along_axis", "index 5", "axis 1");
+    panics!(x.index(&[[0], [3]]) => "index", "index 3", "position 0", "axis 1");
+    panics!(x.index(&[vec![0, 1], vec![0]]) => "index", "1 indices", "expected 2");
+    panics!(x.index(&[[0]; 3]) => "index", "3 lists", "expected 2");
+    panics!(x.index_put(&[[0, 1]], array![1.0, 2.0]) => "index_put", "[2]", "[2, 3]");
+    panics!(x.index_add(0, [2], 1.0) => "index_add", "index 2", "axis 0");
+    panics!(x.index_add(0, [0], array![1.0, 2.0]) => "index_add", "[2]", "[1, 3]");
+    panics!(x.set_slice(s![0, ..], array![1.0, 2.0]) => "set_slice", "[2]", "[3]");
+    panics!(x.set_slice(s![2, ..], 1.0) => "slice", "index 2", "axis 0");
+    panics!(x.masked_select(&array![true, false]) => "masked_select", "[2]", "[2, 3]");
+    panics!(x.masked_fill(&array![true, false], 0.0) => "masked_fill", "[2]", "[2, 3]");
+    panics!(V::one_hot(&array![0, 3], 3) => "one_hot", "label 3", "position 1", "0 to 2");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod common;
 #[path = "reference/elementwise.rs"]
 mod elementwise;
+#[path = "reference/shapes.rs"]
+mod shapes;
 
 use autodiff::{grad, jvp, where_};
 use common::*;
@@ -318,6 +320,7 @@ fn check<T: Real>(what: &str, got: &V<T>, want: &Json, failures: &mut Vec<String
 fn cases_agree_with_jax<T: Real>() {
     agree_with_jax::<T>(include_str!("reference/values.json"), 600, apply);
     agree_with_jax::<T>(include_str!("reference/elementwise.json"), 190, elementwise::apply);
+    agree_with_jax::<T>(include_str!("reference/shapes.json"), 300, shapes::apply);
 }
 
 /// Every case of a file, of which there are more than `least`.

@@ -171,7 +171,7 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// A class label beyond the number of classes.
-    #[error("{op}: label {label} at position {position} is out of range; expected 0 to {} for logits of {classes} classes", classes.saturating_sub(1))]
+    #[error("{op}: label {label} at position {position} is out of range; expected 0 to {} for {classes} classes", classes.saturating_sub(1))]
     Label {
         /// The operation.
         op: &'static str,
@@ -193,6 +193,18 @@ pub enum Error {
         got: usize,
         /// How many there must be.
         expected: usize,
+    },
+    /// A number that is none of those that an operation takes.
+    #[error("{op}: {what} is {got}, expected {expected}")]
+    Argument {
+        /// The operation.
+        op: &'static str,
+        /// What the number is.
+        what: &'static str,
+        /// The number.
+        got: String,
+        /// Those it takes, in words.
+        expected: String,
     },
     /// A slice that does not fit the array.
     #[error("slice: {problem}, for shape {shape:?}")]
@@ -365,8 +377,22 @@ pub(crate) fn or_panic<V>(result: Result<V, Error>) -> V {
 
 /// Writes a method that returns a `Result` together with its panicking form.
 ///
-/// `fn name, try_name(&self, ...) -> V { body }`: the body returns `Result<V, Error>`.
+/// `fn name, try_name(&self, ...) -> V { body }`: the body returns `Result<V, Error>`. Functions without `self` have an
+/// invocation of their own.
 macro_rules! twins {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident, $try_name:ident($($arg:ident: $ty:ty),*) -> $out:ty $body:block
+    )+) => { $(
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name($($arg: $ty),*) -> $out {
+            $crate::error::or_panic(Self::$try_name($($arg),*))
+        }
+
+        #[doc = concat!("Like [`", stringify!($name), "`](Self::", stringify!($name), "), but returns an error instead of panicking.")]
+        pub fn $try_name($($arg: $ty),*) -> Result<$out, Error> $body
+    )+ };
     ($(
         $(#[$doc:meta])*
         fn $name:ident, $try_name:ident(&$self:ident $(, $arg:ident: $ty:ty)*) -> $out:ty $body:block

@@ -1,5 +1,13 @@
 //! The methods of `Value` that operate on it; operators are in `operators`.
 
+mod arrange;
+mod create;
+mod index;
+mod reductions;
+mod scans;
+
+pub use arrange::{Indexing, Pad};
+
 use crate::backend::{Backend, Binary, Reduction};
 use crate::error::{Error, or_panic, twins};
 use crate::rules::{
@@ -26,6 +34,9 @@ use std::borrow::Borrow;
 /// assert_eq!(!inside, ndarray::array![true, false, true].into_dyn());
 /// ```
 pub type Mask = ArcArray<bool, IxDyn>;
+
+/// An array of indices: what [`argmax_axis`](Value::argmax_axis) and [`argsort`](Value::argsort) give.
+pub type Indices = ArcArray<usize, IxDyn>;
 
 /// Elementwise operations on two arrays.
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
@@ -163,7 +174,8 @@ pub fn try_where<T: Scalar, B: Backend<T>, S: Data<Elem = bool>, D: Dimension>(
 macro_rules! reductions {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident, $name_axis:ident, $name_keepdims:ident, $try_name:ident, $try_axis:ident, $try_keepdims:ident: $rule:expr;
+        $name:ident, $name_axis:ident, $name_keepdims:ident, $try_name:ident, $try_axis:ident, $try_keepdims:ident
+            $(($arg:ident: $ty:ty))?: $rule:expr;
     )*) => {
         /// Reductions over all, one or several axes. Axes count from the front, or, negative, from the back.
         impl<T: Scalar, B: Backend<T>> Value<T, B> {
@@ -171,7 +183,7 @@ macro_rules! reductions {
                 $(#[doc = $doc])+
                 ///
                 /// Over all axes: the result has none.
-                fn $name, $try_name(&self) -> Self {
+                fn $name, $try_name(&self $(, $arg: $ty)?) -> Self {
                     let all: Vec<usize> = (0..self.ndim()).collect();
                     self.reduction(stringify!($name), all.as_slice().into(), false, $rule)
                 }
@@ -179,14 +191,14 @@ macro_rules! reductions {
                 $(#[doc = $doc])+
                 ///
                 /// Over the given axes, which the result does not have.
-                fn $name_axis, $try_axis(&self, axes: impl Into<Axes>) -> Self {
+                fn $name_axis, $try_axis(&self, axes: impl Into<Axes> $(, $arg: $ty)?) -> Self {
                     self.reduction(stringify!($name_axis), axes.into(), false, $rule)
                 }
 
                 $(#[doc = $doc])+
                 ///
                 /// Over the given axes, which stay in the result with length 1 (NumPy's `keepdims=True`).
-                fn $name_keepdims, $try_keepdims(&self, axes: impl Into<Axes>) -> Self {
+                fn $name_keepdims, $try_keepdims(&self, axes: impl Into<Axes> $(, $arg: $ty)?) -> Self {
                     self.reduction(stringify!($name_keepdims), axes.into(), true, $rule)
                 }
             )* }
@@ -209,6 +221,29 @@ reductions! {
     /// `ln(sum(exp(x)))`, at any magnitude; -inf of nothing. The gradient is a softmax.
     logsumexp, logsumexp_axis, logsumexp_keepdims, try_logsumexp, try_logsumexp_axis, try_logsumexp_keepdims:
         |x, along| Ok(Value::apply(LogSumExp(along), &[x]));
+    /// The product; 1 of nothing. Its derivatives, of any order, are right where elements are 0.
+    prod, prod_axis, prod_keepdims, try_prod, try_prod_axis, try_prod_keepdims:
+        |x, along| reductions::prod(x, &along);
+    /// The variance: the sum of the squared differences from the mean, over the number of elements less `ddof`. Where
+    /// `ddof` is not below that number, it is NaN or infinite, and its gradient NaN.
+    var, var_axis, var_keepdims, try_var, try_var_axis, try_var_keepdims(ddof: usize):
+        |x, along| reductions::spread(x, along, ddof, false);
+    /// The standard deviation, the square root of the variance with `ddof`. Where all elements are equal, it is 0, and so
+    /// is its gradient.
+    std, std_axis, std_keepdims, try_std, try_std_axis, try_std_keepdims(ddof: usize):
+        |x, along| reductions::spread(x, along, ddof, true);
+    /// The vector norm of order `p`, `sum(|x|^p)^(1/p)`, at any magnitude: the largest absolute value for +inf, the
+    /// smallest for -inf, the number of elements other than 0 for 0. The gradient at 0 is 0.
+    norm, norm_axis, norm_keepdims, try_norm, try_norm_axis, try_norm_keepdims(p: T):
+        |x, along| reductions::norm(x, along, p);
+    /// The median: the element in the middle, or the mean of the two; NaN if an element is. Elements equal to it share the
+    /// gradient. An error of nothing.
+    median, median_axis, median_keepdims, try_median, try_median_axis, try_median_keepdims:
+        |x, along| reductions::quantile("median", x, along, 0.5);
+    /// The quantile `q`, from 0 to 1: the element at `q (n - 1)` in ascending order, interpolated between the two nearest
+    /// (NumPy's `linear` method); NaN if an element is. Equal elements share the gradient. An error of nothing.
+    quantile, quantile_axis, quantile_keepdims, try_quantile, try_quantile_axis, try_quantile_keepdims(q: f64):
+        |x, along| reductions::quantile("quantile", x, along, q);
 }
 
 fn extremum<T: Scalar, B: Backend<T>>(
@@ -217,10 +252,7 @@ fn extremum<T: Scalar, B: Backend<T>>(
     x: &Value<T, B>,
     along: Along,
 ) -> Result<Value<T, B>, Error> {
-    let empty = along.axes.iter().any(|&a| along.from[a] == 0);
-    if empty && !reduced(&along.from, &along.axes, false).contains(&0) {
-        return Err(Error::Empty { op: name, shape: along.from.to_vec(), axes: along.axes.to_vec() });
-    }
+    reductions::check_not_empty(name, &along)?;
     if x.is_empty() {
         // Nothing to compare, and no results: any value of the right shape will do.
         return Ok(Value::apply(Sum(along), &[x]));

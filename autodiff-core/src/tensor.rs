@@ -442,6 +442,22 @@ impl<T: Scalar> Tensor<T> {
         Self::new(whole.into_shared())
     }
 
+    /// The elements at `places`, counted in row-major order, under `shape`.
+    pub fn take(&self, places: &[usize], shape: &[usize]) -> Self {
+        let view = self.view();
+        let packed = view.as_standard_layout();
+        let all = packed.as_slice().expect("the standard layout");
+        let elements = places.iter().map(|&i| all[i]).collect();
+        Self::new(ArcArray::from_shape_vec(IxDyn(shape), elements).expect("a place for each element"))
+    }
+
+    /// Zeros of `shape` to which the elements of `self` are added at `places`, counted in row-major order.
+    pub fn put(&self, places: &[usize], shape: &[usize]) -> Self {
+        let mut whole = vec![T::zero(); shape.iter().product()];
+        self.view().iter().zip(places).for_each(|(&x, &i)| whole[i] += x);
+        Self::new(ArcArray::from_shape_vec(IxDyn(shape), whole).expect("as many elements"))
+    }
+
     /// The array, where nothing else refers to it and none of it is repeated.
     fn own_mut(&mut self) -> Option<&mut ArcArray<T, IxDyn>> {
         let Tensor::Array(a) = self else { return None };

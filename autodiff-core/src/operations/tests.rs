@@ -40,13 +40,14 @@ fn texts(folder: &Path, extension: &str) -> Vec<(String, String)> {
 fn operations() -> BTreeMap<String, Found> {
     let mut files = texts(&path("src/rules"), "rs");
     for name in ["ops", "elementwise", "compose", "linalg"] {
-        // A module is a file or a folder.
-        match path("src").join(name) {
-            folder if folder.is_dir() => files.extend(texts(&folder, "rs")),
-            file => {
-                let file = file.with_extension("rs");
-                files.push((file.display().to_string(), fs::read_to_string(file).expect("text")));
-            }
+        // A module is a file, a folder, or both.
+        let folder = path("src").join(name);
+        if folder.is_dir() {
+            files.extend(texts(&folder, "rs"));
+        }
+        let file = folder.with_extension("rs");
+        if file.is_file() {
+            files.push((file.display().to_string(), fs::read_to_string(file).expect("text")));
         }
     }
     let rules = path("src/rules").display().to_string();

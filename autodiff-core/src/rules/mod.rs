@@ -11,7 +11,10 @@ mod index;
 pub(crate) mod linalg;
 mod linear;
 mod matmul;
+mod quantile;
 mod reduce;
+mod scan;
+mod take;
 
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use custom::{Custom, Derivative, Hook};
@@ -20,7 +23,10 @@ pub(crate) use index::{Concat, IndexAdd, IndexSelect, Slice, Unslice};
 pub(crate) use linalg::{Diagonal, Embed, SolveTriangular};
 pub(crate) use linear::{Alias, BroadcastTo, Permute, Reshape};
 pub(crate) use matmul::Matmul;
+pub(crate) use quantile::Quantile;
 pub(crate) use reduce::{Along, Extremum, LogSumExp, Mean, Softmax, Sum};
+pub(crate) use scan::{Cumsum, CumulativeExtremum};
+pub(crate) use take::{Put, Take};
 
 use crate::backend::{Backend, Binary, Unary};
 use crate::graph::Primal;
@@ -196,6 +202,11 @@ table![
     IndexSelect,
     IndexAdd,
     Concat,
+    Take,
+    Put,
+    Cumsum,
+    CumulativeExtremum,
+    Quantile,
     linalg::Weigh,
     Diagonal,
     Embed,

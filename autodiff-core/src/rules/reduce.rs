@@ -24,12 +24,12 @@ impl Along {
     }
 
     /// The same of each part along a leading axis of length `n`.
-    fn batched(&self, n: usize) -> Self {
+    pub fn batched(&self, n: usize) -> Self {
         Along { axes: after(&self.axes), keepdims: self.keepdims, from: with_leading(n, &self.from) }
     }
 
     /// A value of the result's axes, with the reduced axes kept at length 1.
-    fn keep<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
+    pub fn keep<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         if self.keepdims {
             return g.clone();
         }
