@@ -67,32 +67,35 @@ fn sketch(path: &Path, view: &View) -> Result<(), Box<dyn std::error::Error>> {
     chart
         .draw_series(LineSeries::new([(1.0, -0.5), (1.0, rows as f64 - 0.5)], COLOURS[0].stroke_width(1)))?;
     let floors = lines.iter().enumerate().filter_map(|(row, line)| Some((row, line.2?)));
-    chart
-        .draw_series(floors.map(|(row, x)| {
+    chart.draw_series(
+        floors.map(|(row, x)| {
             PathElement::new([(x, y(row) - 0.35), (x, y(row) + 0.35)], BLACK.stroke_width(2))
-        }))?
-        .label("physical floor")
-        .legend(|(x, y)| PathElement::new([(x + 8, y - 6), (x + 8, y + 6)], BLACK.stroke_width(2)));
+        }),
+    )?;
+    // The legend stands beside the chart, where what belongs to the chart is cut off.
+    let place = |entry: usize| (872, 48 + 20 * entry as i32);
+    let text = |entry: usize, label: String| {
+        let (x, y) = place(entry);
+        Text::new(label, (x + 14, y - 7), ("sans-serif", 13))
+    };
     // Ours last, so that they lie on top.
     let mut order: Vec<usize> = (0..view.peers.len()).collect();
     order.sort_by_key(|&i| is_ours(&view.peers[i]));
-    for i in order {
+    for (entry, &i) in order.iter().enumerate() {
         let (colour, ours) = (COLOURS[i % COLOURS.len()], is_ours(&view.peers[i]));
         let size = if ours { 6 } else { 4 };
         let points =
             lines.iter().enumerate().filter_map(|(row, line)| Some((line.1.get(i).copied()??, y(row))));
-        chart
-            .draw_series(points.map(|at| Circle::new(at, size, colour.filled())))?
-            .label(if ours { format!("{} (ours)", view.peers[i]) } else { view.peers[i].clone() })
-            .legend(move |(x, y)| Circle::new((x + 8, y), size, colour.filled()));
+        chart.draw_series(points.map(|at| Circle::new(at, size, colour.filled())))?;
+        area.draw(&Circle::new(place(entry), size, colour.filled()))?;
+        area.draw(&text(
+            entry,
+            if ours { format!("{} (ours)", view.peers[i]) } else { view.peers[i].clone() },
+        ))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::Coordinate(645, 8))
-        .border_style(RGBColor(200, 200, 200))
-        .background_style(WHITE)
-        .label_font(("sans-serif", 13))
-        .draw()?;
+    let (x, middle) = place(order.len());
+    area.draw(&PathElement::new([(x, middle - 6), (x, middle + 6)], BLACK.stroke_width(2)))?;
+    area.draw(&text(order.len(), "physical floor".to_string()))?;
     area.present()?;
     Ok(())
 }
