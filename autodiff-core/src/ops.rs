@@ -16,7 +16,8 @@ use crate::rules::{
 };
 use crate::scalar::Scalar;
 use crate::shape::{
-    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, reduced, resolve_axis,
+    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, long_lengths, reduced,
+    resolve_axis, resolve_indices,
 };
 use crate::value::{Operand, Value};
 use ndarray::{ArcArray, ArrayBase, Data, Dimension, IxDyn, SliceInfoElem, Zip};
@@ -454,10 +455,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             let op = "index_select";
             let axis = resolve_axis(op, axis, self.shape())?;
             let length = self.shape()[axis];
-            let indices: Vec<usize> = indices.into_iter().map(|i| *i.borrow()).collect();
-            if let Some((position, &index)) = indices.iter().enumerate().find(|&(_, &i)| i >= length) {
-                return Err(Error::Index { op, index, position, axis, shape: self.shape().to_vec() });
-            }
+            let indices = resolve_indices(op, axis, self.shape(), indices)?;
             let mut shape = Shape::from_slice(self.shape());
             shape[axis] = indices.len();
             checked_size(op, &shape)?;
@@ -475,7 +473,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// Without the axes of length 1.
     #[must_use]
     pub fn squeeze(&self) -> Self {
-        self.with_shape("squeeze", self.shape().iter().copied().filter(|&n| n != 1).collect())
+        self.with_shape("squeeze", long_lengths(self.shape()))
     }
 
     /// Arrays joined along an axis that they have; their other axes have equal lengths.

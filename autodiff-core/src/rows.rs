@@ -1,7 +1,7 @@
 //! Functions of rows: the elements along one or several axes, side by side.
 
 use crate::scalar::Scalar;
-use crate::shape::{Shape, reduced};
+use crate::shape::{Shape, inverse, reduced};
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -59,10 +59,8 @@ pub(crate) fn map_each_row<T: Scalar, R: Clone + Default>(
         f(&rows.elements[rows.range(i)], &mut results[rows.range(i)]);
     }
     let moved: Shape = rows.order.iter().map(|&a| shape[a]).collect();
-    let mut back = rows.order.clone();
-    rows.order.iter().enumerate().for_each(|(to, &from)| back[from] = to);
     let results = ArrayD::from_shape_vec(IxDyn(&moved), results).expect("as many elements");
-    results.permuted_axes(IxDyn(&back))
+    results.permuted_axes(IxDyn(&inverse(&rows.order)))
 }
 
 /// The places of a row's elements in their order, equal ones in that of their places.

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use ndarray::{Axis, SliceInfoElem};
 use smallvec::SmallVec;
+use std::borrow::Borrow;
 
 /// Lengths of the axes of an array.
 pub(crate) type Shape = SmallVec<[usize; 4]>;
@@ -68,6 +69,32 @@ impl Axes {
             true => Ok(axes),
             false => Err(Error::Permutation { axes: self.0.to_vec(), shape: shape.to_vec() }),
         }
+    }
+}
+
+/// The permutation that undoes `order`.
+pub(crate) fn inverse(order: &[usize]) -> Shape {
+    let mut back = Shape::from_slice(order);
+    order.iter().enumerate().for_each(|(to, &from)| back[from] = to);
+    back
+}
+
+/// The lengths that are not 1.
+pub(crate) fn long_lengths(shape: &[usize]) -> Shape {
+    shape.iter().copied().filter(|&n| n != 1).collect()
+}
+
+/// Indices that are all there along an axis of `shape`.
+pub(crate) fn resolve_indices(
+    op: &'static str,
+    axis: usize,
+    shape: &[usize],
+    indices: impl IntoIterator<Item: Borrow<usize>>,
+) -> Result<Vec<usize>, Error> {
+    let indices: Vec<usize> = indices.into_iter().map(|i| *i.borrow()).collect();
+    match indices.iter().enumerate().find(|&(_, &i)| i >= shape[axis]) {
+        Some((position, &index)) => Err(Error::Index { op, index, position, axis, shape: shape.to_vec() }),
+        None => Ok(indices),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::lazy::{self, Lazy};
 use crate::memory;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, broadcast};
+use crate::shape::{Shape, broadcast, inverse, long_lengths};
 use ndarray::{
     ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, RawData, SliceInfoElem,
 };
@@ -339,14 +339,13 @@ impl<T: Scalar> Tensor<T> {
             },
             _ => {
                 let whole = self.to_array();
-                let long = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Shape>();
                 let same = "the same number of elements";
                 Self::new(match () {
                     () if whole.is_standard_layout() => {
                         whole.into_shape_with_order(IxDyn(shape)).expect(same)
                     }
                     // In whatever order memory has them.
-                    () if long(whole.shape()) == long(shape) => fit(whole, shape),
+                    () if long_lengths(whole.shape()) == long_lengths(shape) => fit(whole, shape),
                     () => whole.to_shape(IxDyn(shape)).expect(same).into_owned().into_shared(),
                 })
             }
@@ -430,9 +429,7 @@ impl<T: Scalar> Tensor<T> {
         shape[axis] = views.iter().map(|view| view.len_of(Axis(axis))).sum();
         let order = memory_order(&views[0]);
         let mut whole = memory::array(&order.iter().map(|&axis| shape[axis]).collect::<Shape>());
-        let mut back: Shape = order.clone();
-        order.iter().enumerate().for_each(|(from, &to)| back[to] = from);
-        whole = whole.permuted_axes(IxDyn(&back));
+        whole = whole.permuted_axes(IxDyn(&inverse(&order)));
         let mut rest = whole.view_mut();
         for view in &views {
             let (mut place, others) = rest.split_at(Axis(axis), view.len_of(Axis(axis)));

@@ -8,7 +8,7 @@ mod plan;
 use crate::backend::{Backend, Elementwise, Reduction};
 use crate::program::Program;
 use crate::scalar::Scalar;
-use crate::shape::Shape;
+use crate::shape::{Shape, long_lengths};
 use crate::tensor::Tensor;
 use ndarray::{ArrayD, ArrayViewD};
 use smallvec::SmallVec;
@@ -201,8 +201,7 @@ impl<T: Scalar> Lazy<T> {
 
     /// The same elements under a shape that differs in axes of length 1 alone, if it does.
     pub fn reshape(&self, shape: &[usize]) -> Option<Self> {
-        let long = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Shape>();
-        if long(self.shape()) != long(shape) {
+        if long_lengths(self.shape()) != long_lengths(shape) {
             return None;
         }
         let mut own = self.places().into_iter().zip(self.shape()).filter(|&(_, &n)| n != 1);

@@ -4,7 +4,9 @@ use crate::backend::Backend;
 use crate::error::{Error, twins};
 use crate::rules::{IndexAdd, Put, Select, Slice, Take, Unslice};
 use crate::scalar::Scalar;
-use crate::shape::{Shape, broadcast, check_broadcast_to, check_slice, checked_size, resolve_axis};
+use crate::shape::{
+    Shape, broadcast, check_broadcast_to, check_slice, checked_size, resolve_axis, resolve_indices,
+};
 use crate::tensor::Tensor;
 use crate::value::{Operand, Value};
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data, Dimension, IxDyn, SliceInfoElem};
@@ -223,10 +225,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             let op = "index_add";
             let axis = resolve_axis(op, axis, self.shape())?;
             let length = self.shape()[axis];
-            let indices: Vec<usize> = indices.into_iter().map(|i| *i.borrow()).collect();
-            if let Some((position, &index)) = indices.iter().enumerate().find(|&(_, &i)| i >= length) {
-                return Err(Error::Index { op, index, position, axis, shape: self.shape().to_vec() });
-            }
+            let indices = resolve_indices(op, axis, self.shape(), indices)?;
             let mut shape = Shape::from_slice(self.shape());
             shape[axis] = indices.len();
             let source = source.operand().spread_checked(op, &shape)?;

@@ -5,7 +5,7 @@ use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
 use crate::graph::{Primal, with_leading};
 use crate::scalar::Scalar;
-use crate::shape::Shape;
+use crate::shape::{Shape, inverse};
 use crate::tensor::Tensor;
 use crate::value::Value;
 use std::fmt::Debug;
@@ -146,9 +146,7 @@ impl Linear for Permute {
         Some(Permute { op: self.op, axes: after_leading(&self.axes) })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
-        let mut inverse = self.axes.clone();
-        self.axes.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
-        Value::apply(Permute { op: "permute", axes: inverse }, &[g])
+        Value::apply(Permute { op: "permute", axes: inverse(&self.axes) }, &[g])
     }
 }
 

@@ -3,6 +3,7 @@
 use super::all;
 use crate::program::{AxisSet, Program, Step};
 use crate::scalar::Scalar;
+use crate::shape::inverse;
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
@@ -161,9 +162,7 @@ impl<'a, T: Scalar> Space<'a, T> {
         let length = |&axis: &usize| if (varies >> axis) & 1 == 1 { self.shape[axis] } else { 1 };
         let shape: SmallVec<[usize; 4]> = self.order.iter().map(length).collect();
         let array = ArrayD::from_shape_vec(IxDyn(&shape), data).expect("one element for each place");
-        let mut back: SmallVec<[usize; 4]> = self.order.clone();
-        self.order.iter().enumerate().for_each(|(from, &to)| back[to] = from);
-        array.permuted_axes(IxDyn(&back))
+        array.permuted_axes(IxDyn(&inverse(&self.order)))
     }
 }
 
