@@ -1,7 +1,8 @@
 //! Functions that layers are made of.
 
-use crate::{Error, Scalar, Value};
-use ndarray::Array2;
+use crate::{Error, Scalar, Value, random, where_};
+use ndarray::{Array2, ArrayBase, Data, Dimension};
+use rand::Rng;
 
 /// Writes a function that returns a `Result` together with its panicking form.
 macro_rules! functions {
@@ -50,6 +51,98 @@ functions! {
         scale("rms_norm", x, gain, None, eps)
     }
 
+    /// `(x - mean) / sqrt(variance + eps)` for each channel of (batch, channels, ...), times `gain`, plus `bias` (S. Ioffe
+    /// and C. Szegedy, Batch normalization, 2015).
+    ///
+    /// Mean, variance, gain and bias are of shape (channels). Moments that are not given are the batch's, over all axes but
+    /// that of the channels: the variance is over the number of elements, and gradients go through both.
+    /// [`BatchNorm`](crate::nn::BatchNorm) keeps running ones, for when the training is over.
+    ///
+    /// ```
+    /// use autodiff::{Value, nn::batch_norm};
+    /// let x = Value::new(ndarray::array![[1.0, 10.0], [3.0, 30.0]]);
+    /// let y = batch_norm(&x, None, None, None, 0.0);
+    /// assert_eq!(y.data(), ndarray::array![[-1.0, -1.0], [1.0, 1.0]].into_dyn());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where there are fewer than two axes; moments, gain or bias are not one number for each channel; or the batch's own
+    /// moments are those of fewer than two numbers.
+    fn batch_norm, try_batch_norm(
+        x: &Value<T>,
+        moments: Option<(&Value<T>, &Value<T>)>,
+        gain: Option<&Value<T>>,
+        bias: Option<&Value<T>>,
+        eps: f64
+    ) {
+        let op = "batch_norm";
+        let channels = channels(op, x)?;
+        let (mean, variance) = match moments {
+            Some((mean, variance)) => (mean.clone(), variance.clone()),
+            None => {
+                let Moments { mean, variance, .. } = Moments::of(x)?;
+                (mean, variance)
+            }
+        };
+        let mut beside = vec![1; x.ndim() - 1];
+        beside[0] = channels;
+        let centred = x - fitted(op, &mean, &beside)?;
+        let y = centred * (fitted(op, &variance, &beside)? + T::of(eps)).rsqrt();
+        affine(op, y, gain, bias, &beside)
+    }
+
+    /// `x / (1 - p)`, but 0 with probability `p`, for each element on its own (N. Srivastava et al., Dropout, 2014). Its
+    /// mean is `x`. What is dropped has gradient 0, be it infinite or NaN.
+    ///
+    /// The same generator drops the same elements, for every `T`.
+    ///
+    /// ```
+    /// use autodiff::{Value, nn::{dropout, rng}};
+    /// let x = Value::new(ndarray::array![1.0, 2.0, 3.0, 4.0]);
+    /// let y = dropout(&x, 0.5, &mut rng(1));
+    /// assert!(y.data().iter().zip(x.data()).all(|(&y, x): (&f64, f64)| y == 0.0 || y == 2.0 * x));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where `p` is not from 0 to 1.
+    fn dropout, try_dropout(x: &Value<T>, p: f64, rng: &mut (impl Rng + ?Sized)) {
+        check_probability("dropout", p)?;
+        let kept = random::rand::<f64>(x.shape(), rng).ge(p);
+        // Nothing is kept for 1, and its gradient of 0 must not meet an infinity.
+        let scale = if p < 1.0 { 1.0 / (1.0 - p) } else { 0.0 };
+        Ok(where_(&kept, x * T::of(scale), T::zero()))
+    }
+
+    /// The rows of a table, (n, d), at indices of any shape, (...), as (..., d). In the gradient the parts of a row that is
+    /// taken several times are added up.
+    ///
+    /// ```
+    /// use autodiff::{Value, nn::embedding};
+    /// use ndarray::array;
+    /// let table = Value::new(array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    /// let y = embedding(&table, &array![[2, 0, 2]]);
+    /// assert_eq!(y.data(), array![[[5.0, 6.0], [1.0, 2.0], [5.0, 6.0]]].into_dyn());
+    /// y.backward();
+    /// assert_eq!(table.grad().data(), array![[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]].into_dyn());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where the table has other than two axes, or has no row of such an index.
+    fn embedding, try_embedding(table: &Value<T>, ids: &ArrayBase<impl Data<Elem = usize>, impl Dimension>) {
+        let op = "embedding";
+        let &[n, d] = table.shape() else {
+            return Err(Error::Rank { op, shape: table.shape().to_vec(), expected: "2, (n, d)" });
+        };
+        if let Some((position, &index)) = ids.iter().enumerate().find(|&(_, &id)| id >= n) {
+            return Err(Error::Index { op, index, position, axis: 0, shape: vec![n, d] });
+        }
+        let rows = table.try_index_select(0, ids.iter().copied().collect::<Vec<_>>())?;
+        rows.try_reshape([ids.shape(), &[d]].concat())
+    }
+
     /// `softmax(Q K^T / sqrt(d) + mask) V` for queries (..., m, d), keys (..., n, d) and values (..., n, v), whose leading
     /// axes broadcast (A. Vaswani et al., Attention is all you need, 2017, equation 1).
     ///
@@ -92,17 +185,74 @@ fn scale<T: Scalar>(
 ) -> Result<Value<T>, Error> {
     let square = x.square().try_mean_keepdims(-1)?;
     let features = x.shape()[x.ndim() - 1];
-    for weight in gain.iter().chain(&bias) {
-        if weight.shape() != [features] {
-            return Err(Error::Shape { op, got: weight.shape().to_vec(), expected: vec![features] });
+    affine(op, x / (square + T::of(eps)).sqrt(), gain, bias, &[features])
+}
+
+/// `y` times the gain, plus the bias, each put beside it.
+fn affine<T: Scalar>(
+    op: &'static str,
+    mut y: Value<T>,
+    gain: Option<&Value<T>>,
+    bias: Option<&Value<T>>,
+    beside: &[usize],
+) -> Result<Value<T>, Error> {
+    if let Some(gain) = gain {
+        y *= fitted(op, gain, beside)?;
+    }
+    if let Some(bias) = bias {
+        y += fitted(op, bias, beside)?;
+    }
+    Ok(y)
+}
+
+/// Numbers, one for each feature or channel, in a shape whose first length is their number and whose others are 1.
+fn fitted<T: Scalar>(op: &'static str, x: &Value<T>, beside: &[usize]) -> Result<Value<T>, Error> {
+    match x.shape() == &beside[..1] {
+        true => x.try_reshape(beside),
+        false => Err(Error::Shape { op, got: x.shape().to_vec(), expected: vec![beside[0]] }),
+    }
+}
+
+/// The number of channels of (batch, channels, ...).
+fn channels<T: Scalar>(op: &'static str, x: &Value<T>) -> Result<usize, Error> {
+    match *x.shape() {
+        [_, channels, ..] => Ok(channels),
+        _ => {
+            Err(Error::Rank { op, shape: x.shape().to_vec(), expected: "at least 2, (batch, channels, ...)" })
         }
     }
-    let mut y = x / (square + T::of(eps)).sqrt();
-    if let Some(gain) = gain {
-        y *= gain;
+}
+
+/// Mean and variance of each channel, both over its `count` elements.
+pub(super) struct Moments<T: Scalar> {
+    pub mean: Value<T>,
+    pub variance: Value<T>,
+    pub count: usize,
+}
+
+impl<T: Scalar> Moments<T> {
+    pub fn of(x: &Value<T>) -> Result<Self, Error> {
+        let op = "batch_norm";
+        channels(op, x)?;
+        let axes: Vec<usize> = (0..x.ndim()).filter(|&axis| axis != 1).collect();
+        let count = axes.iter().map(|&axis| x.shape()[axis]).product();
+        if count < 2 {
+            return Err(Error::Argument {
+                op,
+                what: "the size of a channel",
+                got: format!("{count} for shape {:?}", x.shape()),
+                expected: "at least 2, where its moments are the batch's".to_string(),
+            });
+        }
+        let (mean, variance) = (x.try_mean_axis(&axes[..])?, x.try_var_axis(&axes[..], 0)?);
+        Ok(Moments { mean, variance, count })
     }
-    Ok(match bias {
-        Some(bias) => y + bias,
-        None => y,
-    })
+}
+
+/// Checks the probability of an element to be dropped.
+pub(super) fn check_probability(op: &'static str, p: f64) -> Result<(), Error> {
+    match (0.0..=1.0).contains(&p) {
+        true => Ok(()),
+        false => Err(Error::Argument { op, what: "p", got: p.to_string(), expected: "0 to 1".to_string() }),
+    }
 }

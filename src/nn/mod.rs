@@ -21,15 +21,21 @@
 //! # assert_eq!(model.named_parameters()[3].0, "2.bias");
 //! ```
 //!
+//! A model has two modes, which are two methods: [`forward`](Module::forward) neither changes it nor draws numbers; in
+//! [`forward_train`](Module::forward_train), [`Dropout`] drops, and [`BatchNorm`] normalises with the moments of the batch
+//! and keeps a running mean of them.
+//!
 //! Nothing here is random by itself: initial weights come from a generator that the caller makes, with [`rng`] or
 //! otherwise. The same generator gives the same weights.
 
 mod functional;
+mod layers;
 mod losses;
 mod parameters;
 
 pub use autodiff_core::{Parameters, Path};
 pub use functional::*;
+pub use layers::{BatchNorm, Dropout, Embedding};
 pub use losses::*;
 pub use rand_chacha::ChaCha8Rng;
 
@@ -76,6 +82,19 @@ pub enum Error {
         /// The shape of the bias; empty where there is none.
         bias: Vec<usize>,
     },
+    /// An input without the layer's channels in its second axis.
+    #[error("{layer}: got an input of shape {got:?}, expected (batch, {channels}, ...)")]
+    Channels {
+        /// The layer.
+        layer: &'static str,
+        /// The number of channels.
+        channels: usize,
+        /// The shape of the input.
+        got: Vec<usize>,
+    },
+    /// The error of a function that a layer calls.
+    #[error(transparent)]
+    Function(#[from] crate::Error),
     /// The error of a layer inside another.
     #[error("Sequential, layer {index}: {source}")]
     Inside {
@@ -106,11 +125,76 @@ pub trait Module<T: Scalar = f64>: Parameters<T, DefaultBackend> {
 
     /// Like [`forward`](Module::forward), but returns an error where the shape of `x` does not fit a layer.
     ///
-    /// As provided, it calls `forward`, and panics where that does: [`Linear`] and [`Sequential`] override it.
+    /// As provided, it calls `forward`, and panics where that does: layers of this module override it.
     fn try_forward(&self, x: &Value<T>) -> Result<Value<T>, Error> {
         Ok(self.forward(x))
     }
+
+    /// The output for the input `x` in training, in which some layers do something else, and change.
+    ///
+    /// As provided, it calls [`forward`](Module::forward). A struct of layers that differ in training calls theirs:
+    ///
+    /// ```
+    /// use autodiff::nn::{Dropout, Linear, Module, rng};
+    /// use autodiff::{Value, parameters};
+    ///
+    /// struct Head {
+    ///     dropout: Dropout,
+    ///     linear: Linear,
+    /// }
+    /// parameters!(Head { dropout, linear });
+    ///
+    /// impl Module for Head {
+    ///     fn forward(&self, x: &Value) -> Value {
+    ///         self.linear.forward(&self.dropout.forward(x))
+    ///     }
+    ///     fn forward_train(&mut self, x: &Value) -> Value {
+    ///         self.linear.forward_train(&self.dropout.forward_train(x))
+    ///     }
+    /// }
+    ///
+    /// let mut rng = rng(0);
+    /// let mut head = Head { dropout: Dropout::new(1.0, &mut rng), linear: Linear::new(2, 1, &mut rng) };
+    /// let x = Value::constant(ndarray::array![[1.0, 2.0]]);
+    /// let bias = head.linear.bias.as_ref().unwrap().item();
+    /// assert_eq!(head.forward_train(&x).item(), bias);
+    /// assert_ne!(head.forward(&x).item(), bias);
+    /// ```
+    ///
+    /// [`value_and_grad_aux`](crate::value_and_grad_aux) lends the model: train a clone, and return it beside the loss.
+    ///
+    /// # Panics
+    ///
+    /// As for [`forward`](Module::forward).
+    #[track_caller]
+    fn forward_train(&mut self, x: &Value<T>) -> Value<T> {
+        self.forward(x)
+    }
+
+    /// Like [`forward_train`](Module::forward_train), but returns an error where the shape of `x` does not fit a layer;
+    /// nothing in that layer has changed then.
+    ///
+    /// As provided, it calls `forward_train`, and panics where that does.
+    fn try_forward_train(&mut self, x: &Value<T>) -> Result<Value<T>, Error> {
+        Ok(self.forward_train(x))
+    }
 }
+
+/// Writes the forms that panic, of a layer that has both forms that return errors.
+macro_rules! panicking {
+    () => {
+        #[track_caller]
+        fn forward(&self, x: &Value<T>) -> Value<T> {
+            or_panic(self.try_forward(x))
+        }
+
+        #[track_caller]
+        fn forward_train(&mut self, x: &Value<T>) -> Value<T> {
+            or_panic(self.try_forward_train(x))
+        }
+    };
+}
+use panicking;
 
 impl<T: Scalar, F: Fn(&Value<T>) -> Value<T>> Module<T> for F {
     #[track_caller]
@@ -194,9 +278,10 @@ impl<T: Scalar> Linear<T> {
 }
 
 impl<T: Scalar> Module<T> for Linear<T> {
-    #[track_caller]
-    fn forward(&self, x: &Value<T>) -> Value<T> {
-        or_panic(self.try_forward(x))
+    panicking!();
+
+    fn try_forward_train(&mut self, x: &Value<T>) -> Result<Value<T>, Error> {
+        self.try_forward(x)
     }
 
     fn try_forward(&self, x: &Value<T>) -> Result<Value<T>, Error> {
@@ -326,17 +411,22 @@ impl<T: Scalar> Parameters<T, DefaultBackend> for Sequential<T> {
     }
 }
 
+/// Names the layer of a chain that an error is from.
+fn inside(index: usize) -> impl Fn(Error) -> Error {
+    move |error| Error::Inside { index, source: Box::new(error) }
+}
+
 impl<T: Scalar> Module<T> for Sequential<T> {
-    #[track_caller]
-    fn forward(&self, x: &Value<T>) -> Value<T> {
-        or_panic(self.try_forward(x))
-    }
+    panicking!();
 
     fn try_forward(&self, x: &Value<T>) -> Result<Value<T>, Error> {
-        let inside = |index, error| Error::Inside { index, source: Box::new(error) };
-        self.layers.iter().enumerate().try_fold(x.clone(), |x, (index, layer)| {
-            (**layer).try_forward(&x).map_err(|error| inside(index, error))
-        })
+        let mut layers = self.layers.iter().enumerate();
+        layers.try_fold(x.clone(), |x, (i, layer)| (**layer).try_forward(&x).map_err(inside(i)))
+    }
+
+    fn try_forward_train(&mut self, x: &Value<T>) -> Result<Value<T>, Error> {
+        let mut layers = self.layers.iter_mut().enumerate();
+        layers.try_fold(x.clone(), |x, (i, layer)| (**layer).try_forward_train(&x).map_err(inside(i)))
     }
 }
 

@@ -71,7 +71,7 @@ pub fn numbers<T: Real>(shape: &[usize]) -> ArrayD<T> {
 }
 
 /// The elements in row-major order.
-pub fn elements<T: Real>(x: &V<T>) -> Vec<f64> {
+pub fn elements<T: Scalar, B: autodiff::Backend<T>>(x: &autodiff_core::Value<T, B>) -> Vec<f64> {
     x.data().iter().map(|x| x.as_f64()).collect()
 }
 
