@@ -4,7 +4,7 @@
 #[macro_use]
 mod common;
 
-use autodiff::{Indexing, Pad, Value, check_grads};
+use autodiff::{Indexing, Pad, Value, check_grads, jacobian};
 use common::*;
 use ndarray::{Array1, array, s};
 
@@ -101,6 +101,14 @@ fn cumulative_extrema_share_ties<T: Real>() {
     rows::<T>(|x| x.cummin(0), &[(&[3.0, 1.0, 2.0, 1.0], &[3.0, 1.0, 1.0, 1.0], &[1.0, 7.0, 0.0, 2.0])]);
     let x = leaf::<T>(&[2, 2], &[1.0, 4.0, 1.0, 3.0]);
     assert_same(&gradients(&x.cummax(0), &[&x])[0], &[2, 2], &[1.5, 2.0, 0.5, 0.0]);
+    // All directions side by side: backward where there are more inputs than results, else forward.
+    let x = leaf::<T>(&[4], &[1.0, 1.0, 3.0, 3.0]);
+    let backward = jacobian(|x| x.cummax(0).slice(s![1..]), &x);
+    let want = [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.5, 0.5]].concat();
+    assert_same(&backward, &[3, 4], &want);
+    let forward = jacobian(|x| V::<T>::concat(&[x.cummax(0), x.cummax(0)], 0), &x);
+    assert_same(&forward.slice(s![1..4, ..]), &[3, 4], &want);
+    assert_same(&forward.slice(s![5.., ..]), &[3, 4], &want);
 }
 
 fn cumulative_logarithms<T: Real>() {

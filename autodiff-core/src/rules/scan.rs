@@ -1,14 +1,14 @@
 //! Scans: each element of the result is a reduction of those up to its place along an axis.
 
 use super::linear::Linear;
-use super::{Case, Listed, Needs, Rule};
+use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Binary};
 use crate::graph::Primal;
+use crate::ops::Mask;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMut1, Axis};
-use std::sync::Arc;
 
 /// The sums of all elements up to each place along an axis.
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ pub(crate) struct Cumsum {
     pub axis: usize,
     /// From the end: the transpose.
     pub reverse: bool,
-    /// Where sums start anew, if anywhere but at the beginning.
-    pub starts: Option<Arc<ArrayD<bool>>>,
+    /// Where sums start anew, if anywhere but at the beginning; it broadcasts to the array's shape.
+    pub starts: Option<Mask>,
 }
 
 impl Linear for Cumsum {
@@ -26,8 +26,9 @@ impl Linear for Cumsum {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         let mut sums = packed(x.view());
-        let starts = self.starts.as_ref().map(|starts| starts.lanes(Axis(self.axis)));
-        let mut starts = starts.into_iter().flatten();
+        let starts =
+            self.starts.as_ref().map(|starts| starts.broadcast(sums.raw_dim()).expect("starts broadcast"));
+        let mut starts = starts.iter().flat_map(|starts| starts.lanes(Axis(self.axis)));
         for mut lane in sums.lanes_mut(Axis(self.axis)) {
             let starts = starts.next();
             let starts_at = |i: usize| starts.as_ref().is_some_and(|starts| starts[i]);
@@ -48,8 +49,8 @@ impl Linear for Cumsum {
         Tensor::new(sums.into_shared())
     }
     fn batched(&self, _: usize) -> Option<Self> {
-        // Starts are given for one array.
-        self.starts.is_none().then(|| Cumsum { axis: self.axis + 1, ..self.clone() })
+        let starts = self.starts.clone().map(|starts| starts.insert_axis(Axis(0)));
+        Some(Cumsum { axis: self.axis + 1, starts, ..*self })
     }
     fn transpose<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
         Value::apply(Cumsum { reverse: !self.reverse, ..self.clone() }, &[g])
@@ -114,10 +115,7 @@ pub(crate) struct CumulativeExtremum {
 impl CumulativeExtremum {
     /// Of each result's tangent or cotangent: which inputs are extrema, one over how many share each result, and where
     /// the result changes.
-    fn shares<T: Scalar, B: Backend<T>>(
-        &self,
-        at: &Primal<'_, T, B>,
-    ) -> (Value<T, B>, Value<T, B>, Arc<ArrayD<bool>>) {
+    fn shares<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>) -> (Value<T, B>, Value<T, B>, Mask) {
         let (x, y) = (at.x(0).detach(), at.y().detach());
         let extremal = x.zip(Binary::same, &y);
         let mut starts = ArrayD::from_elem(y.shape(), true);
@@ -128,17 +126,12 @@ impl CumulativeExtremum {
                 starts[i] = Binary::same.call(y[i - 1], y[i]) == T::zero();
             }
         }
-        let starts = Arc::new(starts);
+        let starts = starts.into_shared();
         let count = self.sums(&extremal, &starts, false);
         (extremal, count.recip(), starts)
     }
 
-    fn sums<T: Scalar, B: Backend<T>>(
-        &self,
-        x: &Value<T, B>,
-        starts: &Arc<ArrayD<bool>>,
-        reverse: bool,
-    ) -> Value<T, B> {
+    fn sums<T: Scalar, B: Backend<T>>(&self, x: &Value<T, B>, starts: &Mask, reverse: bool) -> Value<T, B> {
         Value::apply(Cumsum { axis: self.axis, reverse, starts: Some(starts.clone()) }, &[x])
     }
 }
@@ -167,6 +160,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for CumulativeExtremum {
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         let (extremal, share, starts) = self.shares(at);
         Some(self.sums(&t.zip(Binary::chain, &extremal), &starts, false).zip(Binary::chain, &share))
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(CumulativeExtremum { axis: self.axis + 1, ..*self }.recorded())
     }
 }
 
