@@ -21,7 +21,9 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             self.try_binary(Binary::logaddexp2, &other.operand())
         }
 
-        /// `a ln(b)`, 0 where `a` is 0, whatever `b` is but NaN; `d/da = ln(b)`, `d/db = a / b`. NaN for negative `b`.
+        /// `a ln(b)`, 0 where `a` is 0, whatever `b` is but NaN; `d/da = ln(b)`, `d/db = a / b`. At (0, 0) the
+        /// gradient in `a` is -inf, the slope on either side, as in JAX (PyTorch: 0), and that in `b` is 0, since no `b`
+        /// changes the result. NaN for negative `b`.
         ///
         /// ```
         /// use autodiff_core::native::Value;
@@ -33,7 +35,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             self.try_binary(Binary::xlogy, &other.operand())
         }
 
-        /// `a ln(1 + b)`, exact near `b = 0`, and 0 where `a` is 0; `d/da = ln(1 + b)`, `d/db = a / (1 + b)`.
+        /// `a ln(1 + b)`, exact near `b = 0`, and 0 where `a` is 0; `d/da = ln(1 + b)`, `d/db = a / (1 + b)`. At (0, -1)
+        /// the gradients are -inf and 0, as those of `xlogy` at (0, 0).
         fn xlog1py, try_xlog1py(&self, other: impl Operand<T, B>) -> Self {
             self.try_binary(Binary::xlog1py, &other.operand())
         }
