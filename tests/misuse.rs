@@ -2,7 +2,10 @@
 
 mod common;
 
-use autodiff::{Error, Indexing, Pad, Triangle, Value, grad, jvp, no_grad, value_and_grad, where_};
+use autodiff::{
+    Error, Indexing, Pad, Triangle, Value, grad, jvp, logical_and, logical_or, logical_xor, no_grad,
+    value_and_grad, where_,
+};
 use common::panic_of;
 use ndarray::{ArrayD, array, s};
 
@@ -75,6 +78,10 @@ fn two_argument_methods_name_both_shapes() {
     panics!(a.ne(&b) => "ne", "[2, 3]", "[2]");
     panics!(where_(&mask, &a, &b) => "where", "[2, 3]", "[2]");
     panics!(where_(&mask, &b, 0.0) => "where", "[2, 3]", "[2]");
+    let other = b.gt(0.0);
+    panics!(logical_and(&mask, &other) => "logical_and", "[2, 3]", "[2]");
+    panics!(logical_or(&other, &mask) => "logical_or", "[2, 3]", "[2]");
+    panics!(logical_xor(&mask, &other) => "logical_xor", "[2, 3]", "[2]");
 }
 
 #[test]

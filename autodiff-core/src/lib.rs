@@ -104,7 +104,10 @@ pub use lazy::{Fusing, with_fusing};
 pub use linalg::Triangle;
 pub use native::Native;
 pub use ndarray;
-pub use ops::{Indexing, Indices, Mask, Pad, try_where, where_};
+pub use ops::{
+    Indexing, Indices, Mask, Pad, logical_and, logical_not, logical_or, logical_xor, try_logical_and,
+    try_logical_or, try_logical_xor, try_where, where_,
+};
 pub use parameters::{Parameters, Path};
 pub use scalar::Scalar;
 pub use shape::{Axes, LengthLiteral, Lengths};

@@ -3,10 +3,14 @@
 mod arrange;
 mod create;
 mod index;
+mod logic;
 mod reductions;
 mod scans;
 
 pub use arrange::{Indexing, Pad};
+pub use logic::{
+    logical_and, logical_not, logical_or, logical_xor, try_logical_and, try_logical_or, try_logical_xor,
+};
 
 use crate::backend::{Backend, Binary, Reduction};
 use crate::error::{Error, or_panic, twins};
@@ -20,12 +24,12 @@ use crate::shape::{
     resolve_axis, resolve_indices,
 };
 use crate::value::{Operand, Value};
-use ndarray::{ArcArray, ArrayBase, Data, Dimension, IxDyn, SliceInfoElem, Zip};
+use ndarray::{ArcArray, ArrayBase, ArrayViewD, Data, Dimension, IxDyn, SliceInfoElem, Zip};
 use std::borrow::Borrow;
 
 /// A boolean array: what comparisons give, and [`where_`] takes. It carries no gradient.
 ///
-/// Masks join by `ndarray`'s operators, NumPy's `logical_and`, `logical_or`, `logical_xor` and `logical_not`:
+/// Masks join by `ndarray`'s operators `&`, `|`, `^` and `!`, or by NumPy's names for them, as [`logical_and`]:
 ///
 /// ```
 /// use autodiff_core::native::Value;
@@ -126,12 +130,21 @@ comparisons! {
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
     fn compare(&self, op: &'static str, other: &Self, f: impl Fn(T, T) -> bool) -> Result<Mask, Error> {
-        let shape = IxDyn(&broadcast(op, self.shape(), other.shape())?);
-        let (a, b) = (self.tensor().view(), other.tensor().view());
-        let wide = "operands broadcast to their common shape";
-        let (a, b) = (a.broadcast(shape.clone()).expect(wide), b.broadcast(shape).expect(wide));
-        Ok(Zip::from(&a).and(&b).map_collect(|&a, &b| f(a, b)).into_shared())
+        joined(op, self.tensor().view(), other.tensor().view(), f)
     }
+}
+
+/// A mask from pairs of elements, under broadcasting.
+fn joined<A: Copy>(
+    op: &'static str,
+    a: ArrayViewD<'_, A>,
+    b: ArrayViewD<'_, A>,
+    f: impl Fn(A, A) -> bool,
+) -> Result<Mask, Error> {
+    let shape = IxDyn(&broadcast(op, a.shape(), b.shape())?);
+    let wide = "operands broadcast to their common shape";
+    let (a, b) = (a.broadcast(shape.clone()).expect(wide), b.broadcast(shape).expect(wide));
+    Ok(Zip::from(&a).and(&b).map_collect(|&a, &b| f(a, b)).into_shared())
 }
 
 /// `a` where the mask holds and `b` elsewhere, all three broadcast together, like NumPy's `where`.
