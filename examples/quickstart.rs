@@ -1,4 +1,5 @@
-//! The README's first program: gradients of numbers, of arrays under broadcasting, and of a function.
+//! The README's first program: gradients of numbers, of arrays under broadcasting, and of a function. It draws how the loss
+//! was computed to `target/quickstart.svg`.
 //!
 //! ```text
 //! cargo run --example quickstart
@@ -6,8 +7,9 @@
 
 use autodiff::{Value, grad};
 use ndarray::{Array, array, s};
+use std::path::Path;
 
-fn main() {
+fn main() -> std::io::Result<()> {
     // A leaf from a number. Operations record themselves; `backward` adds derivatives to the leaves.
     let x = Value::new(3.0);
     let y = &x * &x + &x;
@@ -26,6 +28,13 @@ fn main() {
     println!("d loss / d a =\n{:.6}", a.grad().data());
     println!("d loss / d b = {:.6}", b.grad().data());
 
+    // How it was computed, as a picture; `to_dot()` gives it to Graphviz.
+    let graph = loss.graph().with_labels([("a", &a), ("loss", &loss)]);
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    std::fs::create_dir_all(&target)?;
+    std::fs::write(target.join("quickstart.svg"), graph.to_svg())?;
+    println!("picture: {}", target.join("quickstart.svg").display());
+
     // Slices, transposes and matrix products.
     let w = a.slice(s![.., 0..2]).matmul(b.slice(s![.., 1..3]).t());
     println!("\na[:, 0:2] @ b[:, 1:3].T = {:.2}", w.data());
@@ -35,4 +44,5 @@ fn main() {
     assert_eq!(d.item(), 32.0);
     let second = grad(|x| grad(|x| x.powi(4), x), &Value::new(2.0));
     println!("\nx^4 at x = 2: first derivative {}, second derivative {}", d.item(), second.item());
+    Ok(())
 }

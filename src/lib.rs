@@ -12,7 +12,7 @@ pub type DefaultBackend = autodiff_blas::Blas;
 pub type Value<T = f64> = autodiff_core::Value<T, DefaultBackend>;
 
 pub use autodiff_core::{
-    Axes, Backend, Conv, Error, Indexing, Indices, IntoValue, LengthLiteral, Lengths, LinearMap, Mask,
+    Axes, Backend, Conv, Error, Graph, Indexing, Indices, IntoValue, LengthLiteral, Lengths, LinearMap, Mask,
     MatrixNorm, Native, Operand, Pad, Pool, Scalar, Triangle, check::check_grads, checkpoint, custom_jvp,
     custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian, jvp, linearize, logical_and,
     logical_not, logical_or, logical_xor, memory, ndarray, no_grad, try_grad, try_hessian, try_hessian_diag,

@@ -36,11 +36,26 @@ enum Source<T: Scalar, B: Backend<T>> {
     },
 }
 
+/// An input of an operation. Of a constant that is an array, and read by no derivative, a node without data holds the shape.
 struct Edge<T: Scalar, B: Backend<T>> {
-    /// Where the cotangent goes; `None` for a constant.
     node: Option<Arc<Node<T, B>>>,
-    /// The input, where a derivative reads it.
+    /// The input, where a derivative reads it, and where it is a constant number.
     value: Option<Tensor<T>>,
+}
+
+impl<T: Scalar, B: Backend<T>> Edge<T, B> {
+    fn new(x: &Value<T, B>, kept: bool) -> Self {
+        let data = x.tensor();
+        let number = x.node().is_none() && matches!(data, Tensor::Scalar(_));
+        let value = (kept || number).then(|| data.clone());
+        let node = x.node().cloned().or_else(|| value.is_none().then(|| Node::constant(data.shape())));
+        Edge { node, value }
+    }
+
+    /// Where the cotangent goes; `None` for a constant.
+    fn tracked(&self) -> Option<&Arc<Node<T, B>>> {
+        self.node.as_ref().filter(|node| !node.is_constant())
+    }
 }
 
 /// What few nodes have.
@@ -92,6 +107,15 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
     /// The same, where it was ever used.
     pub fn existing_meta(&self) -> Option<MutexGuard<'_, Meta<T>>> {
         self.meta.get().map(|meta| meta.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Of each input, its node, or its data: at least one of them.
+    pub fn inputs(&self) -> impl DoubleEndedIterator<Item = (Option<&Arc<Self>>, Option<&Tensor<T>>)> {
+        let inputs = match &self.source {
+            Source::Operation { inputs, .. } => inputs.as_slice(),
+            _ => &[],
+        };
+        inputs.iter().map(|edge| (edge.node.as_ref(), edge.value.as_ref()))
     }
 
     fn keeps_grad(&self) -> bool {
@@ -184,7 +208,7 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// Where the cotangent of input `i` goes.
     pub fn node(&self, i: usize) -> Option<&Arc<Node<T, B>>> {
-        self.inputs[i].node.as_ref()
+        self.inputs[i].tracked()
     }
 
     /// The number of inputs.
@@ -328,7 +352,7 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
     let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
     let mut edges = SmallVec::with_capacity(inputs.len());
     for (i, x) in inputs.iter().enumerate() {
-        edges.push(Edge { node: x.tracked().cloned(), value: kept(i).then(|| x.tensor().clone()) });
+        edges.push(Edge::new(x, kept(i)));
     }
     let output = needs.output.then(|| data.clone());
     let node = Node::new(data.shape(), Source::Operation { rule: rule.recorded(), inputs: edges, output });
@@ -368,7 +392,7 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
             let at = Primal { node, inputs, output, attached, batch };
             let mut all = rule.vjp_all(&at, &cotangent);
             for (i, edge) in inputs.iter().enumerate() {
-                let Some(input) = edge.node.as_ref().filter(|n| n.id >= oldest) else { continue };
+                let Some(input) = edge.tracked().filter(|n| n.id >= oldest) else { continue };
                 let known = pending.remove(input.id).map(|(_, sum)| sum);
                 let sum = match &mut all {
                     Some(all) => accumulated(known, all[i].take()),
@@ -452,7 +476,7 @@ pub(crate) fn captured<T: Scalar, B: Backend<T>>(
         } else if seen.insert(node.id)
             && let Source::Operation { inputs, .. } = &node.source
         {
-            stack.extend(inputs.iter().filter_map(|edge| edge.node.as_ref()));
+            stack.extend(inputs.iter().filter_map(Edge::tracked));
         }
     }
     found.into_values().collect()
@@ -475,7 +499,7 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
             continue;
         }
         if let Source::Operation { inputs, .. } = &node.source {
-            stack.extend(inputs.iter().filter_map(|edge| edge.node.as_ref()));
+            stack.extend(inputs.iter().filter_map(Edge::tracked));
         }
     }
     for (id, node) in nodes {

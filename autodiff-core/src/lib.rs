@@ -86,6 +86,7 @@ pub mod operations;
 mod operators;
 mod ops;
 mod parameters;
+mod picture;
 mod program;
 mod rows;
 mod rules;
@@ -109,6 +110,7 @@ pub use ops::{
     try_logical_or, try_logical_xor, try_where, where_,
 };
 pub use parameters::{Parameters, Path};
+pub use picture::Graph;
 pub use scalar::Scalar;
 pub use shape::{Axes, LengthLiteral, Lengths};
 pub use transform::{

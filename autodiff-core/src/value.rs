@@ -117,6 +117,10 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         self.data
     }
 
+    pub(crate) fn node(&self) -> Option<&Arc<Node<T, B>>> {
+        self.node.as_ref()
+    }
+
     /// The node that cotangents flow to.
     pub(crate) fn tracked(&self) -> Option<&Arc<Node<T, B>>> {
         self.node.as_ref().filter(|node| !node.is_constant())
