@@ -167,3 +167,18 @@ impl fmt::Display for Graph {
         dot::write(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::native::Value;
+    use ndarray::Array1;
+
+    #[test]
+    fn what_is_drawn_is_not_computed() {
+        let x = Value::new(Array1::linspace(0.0, 1.0, 100_000));
+        let y = (&x + 1.0).tanh();
+        assert!(y.tensor().pending().is_some());
+        assert!(y.graph().to_svg().contains("tanh"));
+        assert!(y.tensor().pending().is_some());
+    }
+}
