@@ -3,8 +3,12 @@
 
 #[macro_use]
 mod common;
+#[path = "reference/convolution.rs"]
+mod convolution;
 #[path = "reference/elementwise.rs"]
 mod elementwise;
+#[path = "reference/products.rs"]
+mod products;
 #[path = "reference/shapes.rs"]
 mod shapes;
 
@@ -317,14 +321,16 @@ fn check<T: Real>(what: &str, got: &V<T>, want: &Json, failures: &mut Vec<String
     }
 }
 
-fn cases_agree_with_jax<T: Real>() {
-    agree_with_jax::<T>(include_str!("reference/values.json"), 600, apply);
-    agree_with_jax::<T>(include_str!("reference/elementwise.json"), 190, elementwise::apply);
-    agree_with_jax::<T>(include_str!("reference/shapes.json"), 300, shapes::apply);
+fn cases_agree<T: Real>() {
+    agree::<T>(include_str!("reference/values.json"), 600, apply);
+    agree::<T>(include_str!("reference/elementwise.json"), 190, elementwise::apply);
+    agree::<T>(include_str!("reference/shapes.json"), 300, shapes::apply);
+    agree::<T>(include_str!("reference/products.json"), 190, products::apply);
+    agree::<T>(include_str!("reference/convolution.json"), 120, convolution::apply);
 }
 
 /// Every case of a file, of which there are more than `least`.
-fn agree_with_jax<T: Real>(text: &str, least: usize, apply: fn(&str, &Json, &[V<T>]) -> V<T>) {
+fn agree<T: Real>(text: &str, least: usize, apply: fn(&str, &Json, &[V<T>]) -> V<T>) {
     let file = file(text);
     let cases = file["cases"].as_array().expect("cases");
     assert!(cases.len() > least, "{} cases", cases.len());
@@ -425,4 +431,4 @@ fn special_values_agree_with_mpmath<T: Real>() {
     assert!(failures.is_empty(), "{} failures ({}):\n{}", failures.len(), T::NAME, failures.join("\n"));
 }
 
-both!(cases_agree_with_jax, special_values_agree_with_mpmath);
+both!(cases_agree, special_values_agree_with_mpmath);
