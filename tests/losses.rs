@@ -102,6 +102,13 @@ fn kinks_and_tails_of_losses<T: Real>() {
     for got in [tail(40.0, 1.0), tail(-40.0, 0.0)] {
         assert!((got / 4.248354255291589e-18 - 1.0).abs() <= 2.0 * T::EPSILON, "{got}");
     }
+    // Huber's loss is smooth at 0.
+    for x in [0.0, -0.0, 0.25] {
+        let half = T::of(0.5);
+        let bend = |loss: &dyn Fn(&Value<T>) -> Value<T>| slope(&|x| autodiff::grad(|x| loss(x).sum(), x), x);
+        assert_eq!(bend(&|x| huber_loss(x, &zero, half, Reduction::None)), 1.0);
+        assert_eq!(bend(&|x| smooth_l1_loss(x, &zero, half, Reduction::None)), 2.0);
+    }
     assert_eq!([tail(-800.0, 1.0), tail(800.0, 0.0), tail(800.0, 1.0)], [800.0, 800.0, 0.0]);
     assert_eq!([tail(f64::INFINITY, 1.0), tail(f64::INFINITY, 0.0)], [0.0, f64::INFINITY]);
     let kl = |x: f64, t: f64| one(|x, t, r| kl_div_loss(x, t, r), x, t).as_f64();

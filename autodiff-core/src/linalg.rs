@@ -324,7 +324,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         })
     }
 
-    /// Square matrices, (..., n, n), times themselves; for a negative exponent, their inverses.
+    /// Square matrices, (..., n, n), times themselves; for a negative exponent, their inverses. For 0 the identity, with
+    /// gradient 0.
     ///
     /// ```
     /// use autodiff_core::native::Value;
@@ -359,7 +360,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 square = square.try_matmul(&square)?;
             }
         }
-        let eye = || Self::constant(ndarray::Array2::eye(split(self.shape()).1)).spread_to(self.shape());
+        // The identity, with the gradient 0, as `powi(0)` has it.
+        let eye = || self.powi(0) * Self::constant(ndarray::Array2::eye(split(self.shape()).1));
         Ok(power.unwrap_or_else(eye))
     }
 

@@ -113,9 +113,9 @@ functions! {
     /// Where the shapes differ.
     fn huber_loss, try_huber_loss(x: &Value<T>, target: impl Operand<T, DefaultBackend>, delta: T, reduction: Reduction) {
         let target = like("huber_loss", x, target)?;
-        let r = (x - target).abs();
-        // Near and far in one formula, whose derivatives meet at delta.
-        let near = r.minimum(delta);
+        let r = x - target;
+        // Near and far in one formula, whose derivatives meet at delta; that of |r| would have the second one 0 at 0.
+        let near = r.clamp(-delta, delta);
         Ok(reduction.of(&near * (r - &near * T::of(0.5))))
     }
 

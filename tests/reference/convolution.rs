@@ -16,11 +16,7 @@ pub fn apply<T: Real>(op: &str, args: &Json, x: &[V<T>]) -> V<T> {
         }
     }
     fn pool<const N: usize>(args: &Json) -> Pool<N> {
-        Pool {
-            window: each(&args["window"]),
-            stride: each(&args["stride"]),
-            padding: each(&args["padding"]),
-        }
+        Pool { window: each(&args["window"]), stride: each(&args["stride"]), padding: each(&args["padding"]) }
     }
     match (op, x) {
         ("conv1d", [x, w]) => x.conv1d(w, conv(args)),
