@@ -13,6 +13,8 @@ mod linear_algebra;
 mod losses;
 #[path = "reference/products.rs"]
 mod products;
+#[path = "reference/reductions.rs"]
+mod reductions;
 #[path = "reference/shapes.rs"]
 mod shapes;
 
@@ -242,16 +244,46 @@ fn check<T: Real>(what: &str, got: &V<T>, want: &Json, failures: &mut Vec<String
     }
 }
 
-fn cases_agree<T: Real<B = DefaultBackend>>() {
-    agree::<T>(include_str!("reference/values.json"), 600, apply);
-    agree::<T>(include_str!("reference/elementwise.json"), 190, elementwise::apply);
-    agree::<T>(include_str!("reference/shapes.json"), 300, shapes::apply);
-    agree::<T>(include_str!("reference/products.json"), 190, products::apply);
-    agree::<T>(include_str!("reference/convolution.json"), 120, convolution::apply);
-    agree::<T>(include_str!("reference/losses.json"), 270, losses::apply);
-    agree::<T>(include_str!("reference/linear_algebra.json"), 380, |op, args, x| {
-        linear_algebra::apply(op, args, x).expect("a function of matrices")
-    });
+/// A test for each file: its cases, more than so many, agree with the function.
+macro_rules! families {
+    ($($test:ident: $file:literal, $least:literal, $apply:expr;)*) => {
+        $(fn $test<T: Real<B = DefaultBackend>>() {
+            agree::<T>(include_str!(concat!("reference/", $file)), $least, $apply);
+        })*
+        both!($($test),*);
+        const FILES: &[&str] = &[$(include_str!(concat!("reference/", $file))),*];
+    };
+}
+mod cases {
+    use super::*;
+
+    families! {
+        values: "values.json", 600, super::apply;
+        elementwise: "elementwise.json", 190, elementwise::apply;
+        shapes: "shapes.json", 300, shapes::apply;
+        products: "products.json", 190, products::apply;
+        convolution: "convolution.json", 120, convolution::apply;
+        linear_algebra: "linear_algebra.json", 380, |op, args, x| {
+            linear_algebra::apply(op, args, x).expect("a function of matrices")
+        };
+        losses: "losses.json", 270, losses::apply;
+        reductions: "reductions.json", 590, reductions::apply;
+    }
+
+    /// `OPERATIONS.md` is the list of operations.
+    #[test]
+    fn every_operation_has_reference_values() {
+        let page = include_str!("../autodiff-core/OPERATIONS.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let names: Vec<&str> = rows.map(|(name, _)| name).collect();
+        assert!(names.len() > 150, "{} operations", names.len());
+        for name in names {
+            let case = format!("\"op\":\"{name}\"");
+            assert!(FILES.iter().any(|file| file.contains(&case)), "{name} has no reference values");
+        }
+        let all: usize = FILES.iter().map(|text| file(text)["cases"].as_array().expect("cases").len()).sum();
+        assert!(all > 2500, "{all} cases");
+    }
 }
 
 /// Every case of a file, of which there are more than `least`.
@@ -356,4 +388,4 @@ fn special_values_agree_with_mpmath<T: Real>() {
     assert!(failures.is_empty(), "{} failures ({}):\n{}", failures.len(), T::NAME, failures.join("\n"));
 }
 
-both!(cases_agree, special_values_agree_with_mpmath);
+both!(special_values_agree_with_mpmath);

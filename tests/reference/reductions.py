@@ -75,6 +75,9 @@ def data():
         for op in ["lt", "le", "gt", "ge", "eq", "ne"]:
             rounded = lambda x: x.detach().round()
             case(op, lambda a, b: getattr(torch, op)(rounded(a), rounded(b)).to(float64), shapes)
+        for op in ["and", "or", "xor"]:
+            case(f"logical_{op}", lambda a, b: getattr(torch, f"logical_{op}")(a > 0, b > 0).to(float64), shapes)
+        case("logical_not", lambda a, b: torch.logical_not(a > b).to(float64), shapes, distinct=True)
         case("where_", lambda a, b: torch.where(a < b, a * a, b), shapes, distinct=True)
     for shape in [(), (3,), (2, 3)]:
         for op, f in {"is_nan": torch.isnan, "is_infinite": torch.isinf, "is_finite": torch.isfinite}.items():

@@ -182,12 +182,12 @@ macro_rules! data_reductions {
     };
 }
 data_reductions! {
-    /// The place of the largest element, the first of equal ones, or of the first NaN, counted along the reduced axes in
-    /// row-major order. An error of nothing.
+    /// The place of the largest element, the first of equal ones, or of the first NaN, counted along the reduced axes, the
+    /// last of those given fastest. An error of nothing.
     argmax, argmax_axis, argmax_keepdims, try_argmax, try_argmax_axis, try_argmax_keepdims -> usize, Indices:
         false, |row| first(row, |a, b| a > b);
-    /// The place of the smallest element, the first of equal ones, or of the first NaN, counted along the reduced axes
-    /// in row-major order. An error of nothing.
+    /// The place of the smallest element, the first of equal ones, or of the first NaN, counted along the reduced axes, the
+    /// last of those given fastest. An error of nothing.
     argmin, argmin_axis, argmin_keepdims, try_argmin, try_argmin_axis, try_argmin_keepdims -> usize, Indices:
         false, |row| first(row, |a, b| a < b);
     /// Whether an element is not 0 (NaN is not); false of nothing.
