@@ -1,7 +1,7 @@
 //! Reductions, scans and orders, and what carries no gradient.
 
 use super::*;
-use autodiff::{Indices, Mask};
+use autodiff::{Indices, Mask, logical_and, logical_not, logical_or, logical_xor};
 
 pub fn apply<T: Real>(op: &str, args: &Json, x: &[V<T>]) -> V<T> {
     let keep = args["keep"] == Json::Bool(true);
@@ -19,6 +19,7 @@ pub fn apply<T: Real>(op: &str, args: &Json, x: &[V<T>]) -> V<T> {
             if keep { $x.$kept(&along()[..]) } else { $x.$name(&along()[..]) }
         };
     }
+    let positive = |x: &V<T>| x.gt(T::zero());
     // Negative numbers become NaN, those above 1 infinite.
     let special = |x: &V<T>| {
         where_(
