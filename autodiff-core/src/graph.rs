@@ -482,18 +482,18 @@ pub(crate) fn captured<T: Scalar, B: Backend<T>>(
     found.into_values().collect()
 }
 
-/// The tangent of `root`, given those of some values it was made from, as an expression; with `batch`, as many at once.
+/// The tangents of `roots`, given those of some values they were made from, as expressions; with `batch`, as many at once.
 /// `None` is zero. Nodes with smaller numbers than `oldest` have no tangents but those given.
 pub(crate) fn forward<T: Scalar, B: Backend<T>>(
-    root: &Arc<Node<T, B>>,
+    roots: &[&Arc<Node<T, B>>],
     tangents: &[(&Arc<Node<T, B>>, Value<T, B>)],
     oldest: u64,
     batch: Option<usize>,
-) -> Option<Value<T, B>> {
+) -> Vec<Option<Value<T, B>>> {
     let mut known: BTreeMap<u64, Value<T, B>> =
         tangents.iter().map(|(node, t)| (node.id, t.clone())).collect();
     let mut nodes = BTreeMap::new();
-    let mut stack = vec![root];
+    let mut stack = roots.to_vec();
     while let Some(node) = stack.pop() {
         if node.id < oldest || known.contains_key(&node.id) || nodes.insert(node.id, node).is_some() {
             continue;
@@ -515,5 +515,5 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
             known.insert(id, sum.spread_to(&whole));
         }
     }
-    known.remove(&root.id)
+    roots.iter().map(|root| known.get(&root.id).cloned()).collect()
 }

@@ -91,7 +91,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
             let (inner, y) = self.again(at);
             let leaf = inner.tracked()?;
             let node = if i == 0 { leaf } else { at.node(i)? };
-            graph::forward(y.tracked()?, &[(node, t.clone())], leaf.id, at.batch())
+            graph::forward(&[y.tracked()?], &[(node, t.clone())], leaf.id, at.batch()).remove(0)
         })
     }
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {

@@ -1,10 +1,10 @@
 //! Gradients of functions with one number as their result.
 
-use super::{within, zeros};
+use super::{replaced, values, within, zeros};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
-use crate::parameters::{Parameters, Path};
+use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -113,8 +113,7 @@ pub fn try_value_and_grad_aux<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Cl
         if y.len() != 1 {
             return Err(Error::Result { op: "grad", got: y.shape().to_vec() });
         }
-        let mut wrt = Vec::new();
-        inner.visit(Path::ROOT, &mut |_, value| wrt.push(value));
+        let wrt = values(&inner);
         let gradients = match y.tracked() {
             None => wrt.into_iter().map(zeros).collect(),
             Some(_) => y.try_grad_of(&wrt)?,
@@ -128,14 +127,4 @@ pub fn try_value_and_grad_aux<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Cl
         gradient = replaced(&gradient, Value::detach);
     }
     Ok((y, gradient, aux))
-}
-
-/// A struct of the same kind with other values.
-fn replaced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
-    x: &P,
-    mut f: impl FnMut(&Value<T, B>) -> Value<T, B>,
-) -> P {
-    let mut copy = x.clone();
-    copy.visit_mut(Path::ROOT, &mut |_, value| *value = f(value));
-    copy
 }

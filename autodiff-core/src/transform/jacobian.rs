@@ -1,9 +1,10 @@
 //! Whole matrices of derivatives, as one sweep with all directions side by side.
 
-use super::{differentiated, try_grad, within};
+use super::{differentiated, directed, replaced, try_grad, try_tangents, values, within};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
-use crate::graph::with_leading;
+use crate::graph::{self, with_leading};
+use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, checked_size};
 use crate::tensor::Tensor;
@@ -98,7 +99,8 @@ pub fn try_hessian<T: Scalar, B: Backend<T>>(
 
 /// The product of the [`hessian`] at `x` with `v`, of the shape of `x`, at the cost of a few gradients.
 ///
-/// Forward over reverse. For many vectors at one point, [`linearize`](crate::linearize) the gradient.
+/// Forward over reverse. For many vectors at one point, [`linearize`](crate::linearize) the gradient. `x` is a value, or an
+/// array, a tuple or a struct of them, and `v` another of the same kind, as is the product; see [`grad`](crate::grad).
 ///
 /// ```
 /// use autodiff_core::{hvp, native::Value};
@@ -106,31 +108,39 @@ pub fn try_hessian<T: Scalar, B: Backend<T>>(
 /// let x = Value::new(array![1.0, 2.0]);
 /// let hv = hvp(|x| x.powi(3).sum(), &x, &Value::constant(array![1.0, 10.0]));
 /// assert_eq!(hv.data(), array![6.0, 120.0].into_dyn());
+/// // Of two values, the Hessian is [[2 b, 2 a], [2 a, 0]].
+/// let at = (Value::new(3.0), Value::new(5.0));
+/// let v = (Value::constant(1.0), Value::constant(10.0));
+/// let (ha, hb) = hvp(|(a, b): &(Value, Value)| a.square() * b, &at, &v);
+/// assert_eq!((ha.item(), hb.item()), (70.0, 6.0));
 /// ```
 ///
 /// # Panics
 ///
-/// Where the function's result has other than one element, or the shapes of `x` and `v` differ.
+/// Where the function's result has other than one element, or the shapes of `x` and `v`, or the numbers of values in
+/// them, differ.
 #[track_caller]
-pub fn hvp<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-    v: &Value<T, B>,
-) -> Value<T, B> {
+pub fn hvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+    v: &P,
+) -> P {
     or_panic(try_hvp(f, x, v))
 }
 
 /// Like [`hvp`], but returns an error instead of panicking.
-pub fn try_hvp<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-    v: &Value<T, B>,
-) -> Result<Value<T, B>, Error> {
-    let [product] = differentiated(|| {
-        let inner = within(x);
-        Ok([try_grad(f, &inner)?.try_tangent(&[(&inner, v)])?])
+pub fn try_hvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+    v: &P,
+) -> Result<P, Error> {
+    let products = graph::recorded(|| {
+        let inner = replaced(x, within);
+        let gradient = try_grad(f, &inner)?;
+        try_tangents(&values(&gradient), &directed("hvp", &inner, v)?)
     })?;
-    Ok(product)
+    let mut products = products.into_iter().map(|p| if graph::is_recording() { p } else { p.detach() });
+    Ok(replaced(x, |_| products.next().expect("one for each value")))
 }
 
 /// The second derivatives of a function by each element of `x` twice, of the shape of `x`.

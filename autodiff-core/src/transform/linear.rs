@@ -1,13 +1,16 @@
 //! Derivatives in a direction, and the linear maps that a derivative is.
 
-use super::{check_shape, differentiated, within, zeros};
+use super::{check_shape, differentiated, directed, replaced, values, within, zeros};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
+use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::value::Value;
 
 /// The value of a function at `x`, and its derivative in the direction `tangent`, of the shape of `x`.
+///
+/// `x` is a value, or an array, a tuple or a struct of them, and `tangent` another of the same kind; see [`grad`](crate::grad).
 ///
 /// ```
 /// use autodiff_core::{jvp, native::Value};
@@ -20,26 +23,26 @@ use crate::value::Value;
 ///
 /// # Panics
 ///
-/// Where the shapes of `x` and `tangent` differ.
+/// Where the shapes of `x` and `tangent` differ, or the numbers of values in them.
 #[track_caller]
-pub fn jvp<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-    tangent: &Value<T, B>,
+pub fn jvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+    tangent: &P,
 ) -> (Value<T, B>, Value<T, B>) {
     or_panic(try_jvp(f, x, tangent))
 }
 
 /// Like [`jvp`], but returns an error instead of panicking.
-pub fn try_jvp<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-    tangent: &Value<T, B>,
+pub fn try_jvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+    tangent: &P,
 ) -> Result<(Value<T, B>, Value<T, B>), Error> {
     let [y, dy] = differentiated(|| {
-        let inner = within(x);
+        let inner = replaced(x, within);
         let y = f(&inner);
-        let dy = y.try_tangent(&[(&inner, tangent)])?;
+        let dy = y.try_tangent(&directed("jvp", &inner, tangent)?)?;
         Ok([y, dy])
     })?;
     Ok((y, dy))

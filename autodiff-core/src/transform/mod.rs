@@ -19,6 +19,7 @@ pub use linear::{LinearMap, jvp, linearize, try_jvp, vjp};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph::{self, with_leading};
+use crate::parameters::{Parameters, Path};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -81,21 +82,14 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     /// The tangent of this value, given those of some that it was made from.
     pub(crate) fn try_tangent(&self, tangents: &[(&Self, &Self)]) -> Result<Self, Error> {
-        let mut known = Vec::new();
-        for (x, t) in tangents {
-            check_shape("jvp", t, x)?;
-            known.push((x.require_tracked("jvp")?, (*t).clone()));
-        }
-        let oldest = known.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
-        let tangent = self.tracked().and_then(|root| graph::forward(root, &known, oldest, None));
-        Ok(tangent.unwrap_or_else(|| zeros(self)))
+        Ok(try_tangents(&[self], tangents)?.remove(0))
     }
 
     /// The tangents of this value, side by side, given those of `x`, `t` (n, ...), in one sweep.
     pub(crate) fn tangents(&self, x: &Self, t: Self) -> Self {
         let n = t.shape()[0];
         let root = self.tracked().zip(x.tracked());
-        let found = root.and_then(|(root, x)| graph::forward(root, &[(x, t)], x.id, Some(n)));
+        let found = root.and_then(|(root, x)| graph::forward(&[root], &[(x, t)], x.id, Some(n)).remove(0));
         found.unwrap_or_else(|| {
             Value::from_parts(Tensor::full(T::zero(), &with_leading(n, self.shape())), None)
         })
@@ -107,6 +101,54 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         let root = self.tracked().zip(x.tracked());
         let found = root.and_then(|(root, x)| graph::gradients(root, g, Some(n), &[x]).remove(0));
         found.unwrap_or_else(|| Value::from_parts(Tensor::full(T::zero(), &with_leading(n, x.shape())), None))
+    }
+}
+
+/// The tangents of some values, in one sweep, given those of some that they were made from.
+fn try_tangents<T: Scalar, B: Backend<T>>(
+    of: &[&Value<T, B>],
+    tangents: &[(&Value<T, B>, &Value<T, B>)],
+) -> Result<Vec<Value<T, B>>, Error> {
+    let mut known = Vec::new();
+    for (x, t) in tangents {
+        check_shape("jvp", t, x)?;
+        known.push((x.require_tracked("jvp")?, (*t).clone()));
+    }
+    let oldest = known.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
+    let roots: Vec<_> = of.iter().filter_map(|y| y.tracked()).collect();
+    let mut found = graph::forward(&roots, &known, oldest, None).into_iter();
+    let tangent =
+        |y: &&Value<T, B>| y.tracked().and_then(|_| found.next().flatten()).unwrap_or_else(|| zeros(y));
+    Ok(of.iter().map(tangent).collect())
+}
+
+/// The values of a struct.
+fn values<T: Scalar, B: Backend<T>, P: Parameters<T, B>>(x: &P) -> Vec<&Value<T, B>> {
+    let mut all = Vec::new();
+    x.visit(Path::ROOT, &mut |_, value| all.push(value));
+    all
+}
+
+/// A struct of the same kind with other values.
+fn replaced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    x: &P,
+    mut f: impl FnMut(&Value<T, B>) -> Value<T, B>,
+) -> P {
+    let mut copy = x.clone();
+    copy.visit_mut(Path::ROOT, &mut |_, value| *value = f(value));
+    copy
+}
+
+/// The values of `x`, each with its direction.
+fn directed<'a, T: Scalar, B: Backend<T>, P: Parameters<T, B>>(
+    op: &'static str,
+    x: &'a P,
+    directions: &'a P,
+) -> Result<Vec<(&'a Value<T, B>, &'a Value<T, B>)>, Error> {
+    let (x, directions) = (values(x), values(directions));
+    match x.len() == directions.len() {
+        true => Ok(x.into_iter().zip(directions).collect()),
+        false => Err(Error::Count { op, what: "directions", got: directions.len(), expected: x.len() }),
     }
 }
 
