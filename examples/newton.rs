@@ -85,11 +85,7 @@ fn newton(loss: impl Fn(&Value) -> Value + Copy, start: &Value) -> (Value, Vec<P
 }
 
 /// The p with `H p = b`, to a residual below `enough`, and the number of products with H.
-fn conjugate_gradients(
-    h: &LinearMap<f64, autodiff::DefaultBackend>,
-    b: &Value,
-    enough: f64,
-) -> (Value, usize) {
+fn conjugate_gradients(h: &LinearMap<Value>, b: &Value, enough: f64) -> (Value, usize) {
     let mut p = b * 0.0;
     let (mut residual, mut direction) = (b.clone(), b.clone());
     let mut square = dot(b, b);

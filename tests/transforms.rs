@@ -6,7 +6,7 @@ use autodiff::{
     Value, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian, jvp,
     linearize, no_grad, value_and_grad, value_and_grad_aux, vjp,
 };
-use ndarray::{Array2, array};
+use ndarray::{Array2, array, s};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 type V = Value<f64>;
@@ -204,4 +204,67 @@ fn roots_have_derivatives_by_all_parameters() {
 
 fn at(x: &V, i: usize) -> V {
     x.index_select(0, [i]).squeeze()
+}
+
+/// Of a tuple, derivatives are those by one vector that holds all, in parts.
+#[test]
+fn derivatives_by_tuples_are_parts_of_those_by_the_whole() {
+    type Pair = (V, Vec<V>);
+    let whole = V::new(array![0.5, -1.0, 2.0, 0.3]);
+    let parts = |x: &V| -> Pair { (x.slice(s![..2]), vec![x.slice(s![2]), x.slice(s![3..])]) };
+    let join = |(a, rest): &Pair| V::concat(&[a.clone(), rest[0].unsqueeze(0), rest[1].clone()], 0);
+    let leaves = parts(&whole.detach());
+    let directions = V::constant(array![1.0, -2.0, 0.5, 3.0]);
+    // Fewer and more elements than there are inputs: reverse and forward mode.
+    let few = |x: &V| (x.sin() * x.sum()).slice(s![..2]);
+    let many = |x: &V| V::concat(&[x.exp(), x.square() * x.sum()], 0);
+    let functions: [&(dyn Fn(&V) -> V + Sync); 2] = [&few, &many];
+    for f in functions {
+        let of_parts = |x: &Pair| f(&join(x));
+        let j = jacobian(f, &whole).data();
+        let (by_a, rest) = jacobian(of_parts, &leaves);
+        close(&by_a, &j.slice(s![.., ..2]));
+        close(&rest[0], &j.slice(s![.., 2]));
+        close(&rest[1], &j.slice(s![.., 3..]));
+
+        let (y, dy) = jvp(of_parts, &leaves, &parts(&directions));
+        close(&y, &f(&whole).data());
+        close(&dy, &jvp(f, &whole, &directions).1.data());
+        close(&linearize(of_parts, &leaves).1(&parts(&directions)), &dy.data());
+
+        let weights = y.detach();
+        close(&join(&vjp(of_parts, &leaves).1(&weights)), &vjp(f, &whole).1(&weights).data());
+        let loss = |x: &V| f(x).square().sum();
+        close(
+            &join(&hvp(|x| loss(&join(x)), &leaves, &parts(&directions))),
+            &hvp(loss, &whole, &directions).data(),
+        );
+    }
+    let (by_a, _) = no_grad(|| jacobian(|x| few(&join(x)), &leaves));
+    assert_eq!(by_a.op(), "constant");
+    // Derivatives by parts can be differentiated again, and what a function does not use has zeros.
+    let second =
+        grad(|x| jacobian(|(a, b): &(V, V)| a.powi(3) + b.detach(), &(x.clone(), x.clone())).0, &V::new(2.0));
+    assert_eq!(second.item(), 12.0);
+    let (_, unused) = jacobian(|(a, _): &(V, V)| a.square(), &(V::new(2.0), V::new(array![1.0, 2.0])));
+    assert_eq!(unused.data(), array![0.0, 0.0].into_dyn());
+    let (of_none, by_none) = jacobian(|(a, b): &(V, V)| a * b.sum(), &(V::new(2.0), V::zeros(0)));
+    assert_eq!((of_none.item(), by_none.shape()), (0.0, &[0][..]));
+}
+
+#[track_caller]
+fn close<S: ndarray::Data<Elem = f64>, D: ndarray::Dimension>(got: &V, want: &ndarray::ArrayBase<S, D>) {
+    assert_eq!(got.shape(), want.shape());
+    let apart = got.data().iter().zip(want).any(|(a, b)| (a - b).abs() > 1e-13 * (1.0 + b.abs()));
+    assert!(!apart, "got {:?}, expected {want:?}", got.data());
+}
+
+#[test]
+fn directions_of_another_number_are_mistakes() {
+    let x = vec![V::new(1.0), V::new(2.0)];
+    let one = vec![V::constant(1.0)];
+    let message = |e: autodiff::Error| e.to_string();
+    let f = |x: &Vec<V>| &x[0] * &x[1];
+    assert_eq!(message(autodiff::try_jvp(f, &x, &one).unwrap_err()), "jvp: got 1 directions, expected 2");
+    assert_eq!(message(autodiff::try_hvp(f, &x, &one).unwrap_err()), "hvp: got 1 directions, expected 2");
 }

@@ -1,5 +1,6 @@
 //! Whole matrices of derivatives, as one sweep with all directions side by side.
 
+use super::linear::outside;
 use super::{differentiated, directed, replaced, try_grad, try_tangents, values, within};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
@@ -25,35 +26,62 @@ use ndarray::{Array2, IxDyn};
 /// assert_eq!(j.data(), array![[4.0, 1.0], [2.0, 5.0]].into_dyn());
 /// ```
 ///
+/// Of a function of an array, a tuple or a struct of values, it is a struct of the same kind, with the derivatives by each
+/// in its place; see [`grad`](crate::grad).
+///
+/// ```
+/// use autodiff_core::{jacobian, native::Value};
+/// use ndarray::array;
+/// let at = (Value::new(array![1.0, 2.0]), Value::new(3.0));
+/// let (by_a, by_b) = jacobian(|(a, b): &(Value, Value)| a * b, &at);
+/// assert_eq!(by_a.data(), array![[3.0, 0.0], [0.0, 3.0]].into_dyn());
+/// assert_eq!(by_b.data(), array![1.0, 2.0].into_dyn());
+/// ```
+///
 /// # Panics
 ///
 /// Where the matrix has more elements than memory can address.
 #[track_caller]
-pub fn jacobian<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> Value<T, B> {
+pub fn jacobian<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> P {
     or_panic(try_jacobian(f, x))
 }
 
 /// Like [`jacobian`], but returns an error instead of panicking.
-pub fn try_jacobian<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> Result<Value<T, B>, Error> {
-    let [matrix] = differentiated(|| {
-        let inner = within(x);
+pub fn try_jacobian<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> Result<P, Error> {
+    let blocks = graph::recorded(|| {
+        let inner = replaced(x, within);
         let y = f(&inner);
-        let shape = joined("jacobian", &y, x)?;
-        Ok([if shape.contains(&0) {
-            Value::from_parts(Tensor::full(T::zero(), &shape), None)
-        } else if y.len() < x.len() {
-            y.cotangents(&inner, directions("jacobian", &y)?).with_shape("jacobian", shape)
+        let all = values(&inner);
+        let mut blocks = Vec::with_capacity(all.len());
+        for x in &all {
+            blocks.push(Value::from_parts(Tensor::full(T::zero(), &joined("jacobian", &y, x)?), None));
+        }
+        let columns: usize = all.iter().map(|x| x.len()).sum();
+        let whole: Vec<usize> = (0..all.len()).filter(|&i| !blocks[i].is_empty()).collect();
+        if whole.is_empty() {
+            return Ok(blocks);
+        }
+        if y.len() < columns {
+            let wrt: Vec<_> = whole.iter().map(|&i| all[i]).collect();
+            let rows = y.all_cotangents(&wrt, directions("jacobian", &y)?);
+            for (i, rows) in whole.into_iter().zip(rows) {
+                blocks[i] = rows.with_shape("jacobian", Shape::from_slice(blocks[i].shape()));
+            }
         } else {
-            by_columns(&y, &inner, directions("jacobian", x)?)
-        }])
+            for i in whole {
+                blocks[i] = by_columns(&y, all[i], directions("jacobian", all[i])?);
+            }
+        }
+        Ok(blocks)
     })?;
-    Ok(matrix)
+    let mut blocks = blocks.iter().map(outside);
+    Ok(replaced(x, |_| blocks.next().expect("one for each value")))
 }
 
 /// The second derivatives of a function with one number as its result, at `x`, of shape (*x, *x*).
@@ -139,7 +167,7 @@ pub fn try_hvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
         let gradient = try_grad(f, &inner)?;
         try_tangents(&values(&gradient), &directed("hvp", &inner, v)?)
     })?;
-    let mut products = products.into_iter().map(|p| if graph::is_recording() { p } else { p.detach() });
+    let mut products = products.iter().map(outside);
     Ok(replaced(x, |_| products.next().expect("one for each value")))
 }
 

@@ -48,13 +48,15 @@ pub fn try_jvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     Ok((y, dy))
 }
 
-/// A linear map: of tangents, or of cotangents. It can be called many times, and from several threads.
-pub type LinearMap<T, B> = Box<dyn Fn(&Value<T, B>) -> Value<T, B> + Send + Sync>;
+/// A linear map, of tangents or of cotangents, between values, or structs of them. It can be called many times, and from
+/// several threads.
+pub type LinearMap<X, Y = X> = Box<dyn Fn(&X) -> Y + Send + Sync>;
 
 /// The value of a function at `x`, and its derivative there as a map of tangents: `jvp` for many directions, with one
 /// evaluation of the function.
 ///
-/// The map takes a tangent of the shape of `x`, and panics where it has another.
+/// The map takes a tangent of the shape of `x`, and panics where it has another. As with [`jvp`], `x` and tangents can be
+/// structs of values.
 ///
 /// ```
 /// use autodiff_core::{linearize, native::Value};
@@ -65,14 +67,14 @@ pub type LinearMap<T, B> = Box<dyn Fn(&Value<T, B>) -> Value<T, B> + Send + Sync
 /// assert_eq!(push(&Value::constant(array![1.0, 0.0])).data(), array![2.0, 0.0].into_dyn());
 /// assert_eq!(push(&Value::constant(array![0.0, 1.0])).data(), array![0.0, 4.0].into_dyn());
 /// ```
-pub fn linearize<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> (Value<T, B>, LinearMap<T, B>) {
+pub fn linearize<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + Sync + 'static>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> (Value<T, B>, LinearMap<P, Value<T, B>>) {
     let (y, inner) = traced(f, x);
     let result = outside(&y);
-    let push = move |tangent: &Value<T, B>| {
-        let mapped = differentiated(|| Ok([y.try_tangent(&[(&inner, tangent)])?]));
+    let push = move |tangent: &P| {
+        let mapped = differentiated(|| Ok([y.try_tangent(&directed("linearize", &inner, tangent)?)?]));
         let [dy] = or_panic(mapped);
         dy
     };
@@ -82,7 +84,8 @@ pub fn linearize<T: Scalar, B: Backend<T>>(
 /// The value of a function at `x`, and the transpose of its derivative there as a map of cotangents: from weights of the
 /// elements of the result to the gradient of their weighted sum.
 ///
-/// The map takes a cotangent of the shape of the result, and panics where it has another.
+/// The map takes a cotangent of the shape of the result, and panics where it has another. `x` is a value, or an array, a
+/// tuple or a struct of them, as is what the map gives; see [`grad`](crate::grad).
 ///
 /// ```
 /// use autodiff_core::{native::Value, vjp};
@@ -91,38 +94,45 @@ pub fn linearize<T: Scalar, B: Backend<T>>(
 /// let (y, pull) = vjp(|x| x * x.sum(), &x);
 /// assert_eq!(y.data(), array![3.0, 6.0].into_dyn());
 /// assert_eq!(pull(&Value::constant(array![1.0, 0.0])).data(), array![4.0, 1.0].into_dyn());
+/// let (_, pull) = vjp(|(a, b): &(Value, Value)| a * b, &(x, Value::new(3.0)));
+/// let (da, db) = pull(&Value::constant(array![1.0, 10.0]));
+/// assert_eq!((da.data(), db.item()), (array![3.0, 30.0].into_dyn().into_shared(), 21.0));
 /// ```
-pub fn vjp<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> (Value<T, B>, LinearMap<T, B>) {
+pub fn vjp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + Sync + 'static>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> (Value<T, B>, LinearMap<Value<T, B>, P>) {
     let (y, inner) = traced(f, x);
     let result = outside(&y);
     let pull = move |cotangent: &Value<T, B>| {
-        let mapped = differentiated(|| {
-            check_shape("vjp", cotangent, &y)?;
-            let Some(root) = y.tracked() else { return Ok([zeros(&inner)]) };
-            let found = graph::gradients(root, cotangent.clone(), None, &[inner.require_tracked("vjp")?]);
-            Ok([found.into_iter().flatten().next().unwrap_or_else(|| zeros(&inner))])
+        or_panic(check_shape("vjp", cotangent, &y));
+        let all = values(&inner);
+        let found = graph::recorded(|| match y.tracked() {
+            None => vec![None; all.len()],
+            Some(root) => {
+                let nodes: Vec<_> =
+                    all.iter().map(|x| x.tracked().expect("made to be differentiated")).collect();
+                graph::gradients(root, cotangent.clone(), None, &nodes)
+            }
         });
-        let [dx] = or_panic(mapped);
-        dx
+        let mut found = found.into_iter().zip(&all).map(|(g, x)| outside(&g.unwrap_or_else(|| zeros(x))));
+        replaced(&inner, |_| found.next().expect("one for each value"))
     };
     (result, Box::new(pull))
 }
 
 /// A function's result, and the input that it was computed from.
-fn traced<T: Scalar, B: Backend<T>>(
-    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
-    x: &Value<T, B>,
-) -> (Value<T, B>, Value<T, B>) {
+fn traced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> (Value<T, B>, P) {
     graph::recorded(|| {
-        let inner = within(x);
+        let inner = replaced(x, within);
         (f(&inner), inner)
     })
 }
 
 /// A result as it is handed out, inside `no_grad` or not.
-fn outside<T: Scalar, B: Backend<T>>(y: &Value<T, B>) -> Value<T, B> {
+pub(super) fn outside<T: Scalar, B: Backend<T>>(y: &Value<T, B>) -> Value<T, B> {
     if graph::is_recording() { y.clone() } else { y.detach() }
 }

@@ -97,10 +97,19 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     /// The cotangents of `x`, side by side, given those of this value, `g` (n, ...), in one sweep.
     pub(crate) fn cotangents(&self, x: &Self, g: Self) -> Self {
+        self.all_cotangents(&[x], g).remove(0)
+    }
+
+    /// The same of several values, which are to be differentiated with respect to, in one sweep.
+    fn all_cotangents(&self, wrt: &[&Self], g: Self) -> Vec<Self> {
         let n = g.shape()[0];
-        let root = self.tracked().zip(x.tracked());
-        let found = root.and_then(|(root, x)| graph::gradients(root, g, Some(n), &[x]).remove(0));
-        found.unwrap_or_else(|| Value::from_parts(Tensor::full(T::zero(), &with_leading(n, x.shape())), None))
+        let nodes: Option<Vec<_>> = wrt.iter().map(|x| x.tracked()).collect();
+        let found = match self.tracked().zip(nodes) {
+            Some((root, nodes)) => graph::gradients(root, g, Some(n), &nodes),
+            None => vec![None; wrt.len()],
+        };
+        let zeros = |x: &&Self| Value::from_parts(Tensor::full(T::zero(), &with_leading(n, x.shape())), None);
+        found.into_iter().zip(wrt).map(|(found, x)| found.unwrap_or_else(|| zeros(x))).collect()
     }
 }
 
