@@ -46,10 +46,11 @@ impl<V> Frontier<V> {
         }
     }
 
-    pub fn remove(&mut self, number: u64) -> Option<V> {
+    /// The entry under a number.
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut V> {
         match self.place(number) {
-            Ok(i) => Some(self.near.remove(i).1),
-            Err(0) => self.far.remove(&number),
+            Ok(i) => Some(&mut self.near[i].1),
+            Err(0) => self.far.get_mut(&number),
             Err(_) => None,
         }
     }
@@ -81,13 +82,16 @@ mod tests {
                 let number = random(span);
                 match random(3) {
                     0 => assert_eq!(frontier.pop_last(), map.pop_last().map(|(_, value)| value)),
-                    _ => {
-                        assert_eq!(frontier.remove(number), map.remove(&number));
-                        if random(4) > 0 {
-                            frontier.insert(number, step);
-                            map.insert(number, step);
+                    _ => match frontier.get_mut(number) {
+                        Some(value) => {
+                            assert_eq!(map.insert(number, step), Some(*value));
+                            *value = step;
                         }
-                    }
+                        None => {
+                            frontier.insert(number, step);
+                            assert_eq!(map.insert(number, step), None);
+                        }
+                    },
                 }
             }
             while let Some(value) = frontier.pop_last() {

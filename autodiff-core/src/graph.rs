@@ -1,8 +1,9 @@
-//! The recorded computation: nodes, recording, the reverse and the forward sweep, and a drop without recursion.
+//! Recording, and the reverse and the forward sweep through what was recorded.
 
 use crate::backend::Backend;
 use crate::frontier::Frontier;
-use crate::rules::{Listed, Needs, Recorded, Rule};
+use crate::node::{Node, Operands, Source};
+use crate::rules::{Listed, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -11,148 +12,12 @@ use ndarray::SliceInfoElem;
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// A value that was given, or an operation that made one.
-pub(crate) struct Node<T: Scalar, B: Backend<T>> {
-    /// Inputs have smaller numbers than what is made from them.
-    pub id: u64,
-    pub shape: Box<[usize]>,
-    source: Source<T, B>,
-    meta: OnceLock<Box<Mutex<Meta<T>>>>,
-}
-
-enum Source<T: Scalar, B: Backend<T>> {
-    /// An input to differentiate with respect to.
-    Leaf,
-    /// An input with a label and nothing to differentiate.
-    Constant,
-    Operation {
-        rule: Recorded<T, B>,
-        inputs: SmallVec<[Edge<T, B>; 2]>,
-        /// The output, where the derivative reads it. Data only: a handle would be a reference cycle.
-        output: Option<Tensor<T>>,
-    },
-}
-
-/// An input of an operation. Of a constant that is an array, and read by no derivative, a node without data holds the shape.
-struct Edge<T: Scalar, B: Backend<T>> {
-    node: Option<Arc<Node<T, B>>>,
-    /// The input, where a derivative reads it, and where it is a constant number.
-    value: Option<Tensor<T>>,
-}
-
-impl<T: Scalar, B: Backend<T>> Edge<T, B> {
-    fn new(x: &Value<T, B>, kept: bool) -> Self {
-        let data = x.tensor();
-        let number = x.node().is_none() && matches!(data, Tensor::Scalar(_));
-        let value = (kept || number).then(|| data.clone());
-        let node = x.node().cloned().or_else(|| value.is_none().then(|| Node::constant(data.shape())));
-        Edge { node, value }
-    }
-
-    /// Where the cotangent goes; `None` for a constant.
-    fn tracked(&self) -> Option<&Arc<Node<T, B>>> {
-        self.node.as_ref().filter(|node| !node.is_constant())
-    }
-}
-
-/// What few nodes have.
-pub(crate) struct Meta<T> {
-    pub label: Option<Arc<str>>,
-    pub grad: Option<Tensor<T>>,
-    pub retain: bool,
-}
-
-impl<T: Scalar, B: Backend<T>> Node<T, B> {
-    fn new(shape: &[usize], source: Source<T, B>) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Node { id, shape: shape.into(), source, meta: OnceLock::new() })
-    }
-
-    pub fn leaf(shape: &[usize]) -> Arc<Self> {
-        Self::new(shape, Source::Leaf)
-    }
-
-    pub fn constant(shape: &[usize]) -> Arc<Self> {
-        Self::new(shape, Source::Constant)
-    }
-
-    pub fn is_leaf(&self) -> bool {
-        matches!(self.source, Source::Leaf)
-    }
-
-    pub fn is_constant(&self) -> bool {
-        matches!(self.source, Source::Constant)
-    }
-
-    pub fn op(&self) -> &'static str {
-        match &self.source {
-            Source::Leaf => "leaf",
-            Source::Constant => "constant",
-            Source::Operation { rule, .. } => rule.name(),
-        }
-    }
-
-    /// Label, gradient, and whether an intermediate keeps it; made at first use.
-    pub fn meta(&self) -> MutexGuard<'_, Meta<T>> {
-        let meta =
-            self.meta.get_or_init(|| Box::new(Mutex::new(Meta { label: None, grad: None, retain: false })));
-        // Nothing that can panic runs under this lock but arithmetic on checked shapes: what it guards is whole.
-        meta.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The same, where it was ever used.
-    pub fn existing_meta(&self) -> Option<MutexGuard<'_, Meta<T>>> {
-        self.meta.get().map(|meta| meta.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Of each input, its node, or its data: at least one of them.
-    pub fn inputs(&self) -> impl DoubleEndedIterator<Item = (Option<&Arc<Self>>, Option<&Tensor<T>>)> {
-        let inputs = match &self.source {
-            Source::Operation { inputs, .. } => inputs.as_slice(),
-            _ => &[],
-        };
-        inputs.iter().map(|edge| (edge.node.as_ref(), edge.value.as_ref()))
-    }
-
-    fn keeps_grad(&self) -> bool {
-        self.is_leaf() || self.existing_meta().is_some_and(|meta| meta.retain)
-    }
-
-    /// Moves the operands of the operation out of a node about to be dropped.
-    fn give_inputs(&mut self, to: &mut SmallVec<[Arc<Node<T, B>>; 4]>) {
-        if let Source::Operation { inputs, .. } = &mut self.source {
-            for edge in inputs {
-                if let Some(node) = edge.node.take() {
-                    to.push(node);
-                }
-            }
-        }
-    }
-}
-
-/// Dropping a chain of a million nodes must not recurse a million deep.
-impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
-    fn drop(&mut self) {
-        let mut orphans = SmallVec::new();
-        self.give_inputs(&mut orphans);
-        while let Some(mut node) = orphans.pop() {
-            // In place: a node is large to move. One whose last other holder lets go of it just now starts a loop of its own.
-            if let Some(node) = Arc::get_mut(&mut node) {
-                node.give_inputs(&mut orphans);
-            }
-        }
-    }
-}
+use std::sync::Arc;
 
 /// What a rule's derivative reads: the inputs and the output of one application of it.
 pub(crate) struct Primal<'a, T: Scalar, B: Backend<T>> {
     node: &'a Arc<Node<T, B>>,
-    inputs: &'a [Edge<T, B>],
-    output: &'a Option<Tensor<T>>,
+    operands: &'a Operands<T, B>,
     /// Whether the derivative is to be differentiated again.
     attached: bool,
     /// How many cotangents or tangents go through the derivative at once, side by side along a leading axis.
@@ -160,10 +25,9 @@ pub(crate) struct Primal<'a, T: Scalar, B: Backend<T>> {
 }
 
 impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
-    fn value(&self, data: &Option<Tensor<T>>, node: Option<&Arc<Node<T, B>>>) -> Value<T, B> {
-        let data = data
-            .clone()
-            .unwrap_or_else(|| panic!("{}: a derivative reads what it does not keep", self.node.op()));
+    fn value(&self, data: Option<Tensor<T>>, node: Option<&Arc<Node<T, B>>>) -> Value<T, B> {
+        let data =
+            data.unwrap_or_else(|| panic!("{}: a derivative reads what it does not keep", self.node.op()));
         let value = Value::from_parts(data, node.filter(|_| self.attached).cloned());
         match self.batch {
             None => value,
@@ -177,17 +41,17 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// Input `i`; in a batch, with a leading axis of length 1.
     pub fn x(&self, i: usize) -> Value<T, B> {
-        self.value(&self.inputs[i].value, self.inputs[i].node.as_ref())
+        self.value(self.operands.input(i), self.operands.tracked(i))
     }
 
     /// The output; in a batch, with a leading axis of length 1.
     pub fn y(&self) -> Value<T, B> {
-        self.value(self.output, Some(self.node))
+        self.value(self.operands.output(), Some(self.node))
     }
 
     /// The shape of the cotangent, or the tangent, of input `i`, which is not a constant.
     pub fn shape(&self, i: usize) -> Shape {
-        let shape = &self.inputs[i].node.as_ref().expect("a tracked input").shape;
+        let shape = &self.operands.tracked(i).expect("a tracked input").shape;
         self.batch.map_or_else(|| Shape::from_slice(shape), |n| with_leading(n, shape))
     }
 
@@ -208,12 +72,12 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// Where the cotangent of input `i` goes.
     pub fn node(&self, i: usize) -> Option<&Arc<Node<T, B>>> {
-        self.inputs[i].tracked()
+        self.operands.tracked(i)
     }
 
     /// The number of inputs.
     pub fn count(&self) -> usize {
-        self.inputs.len()
+        self.operands.count()
     }
 
     /// The cotangent of input `i`, of its shape.
@@ -346,16 +210,9 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
     if !RECORDING.get() || inputs.iter().all(|x| x.tracked().is_none()) {
         return Value::from_parts(data, None);
     }
-    let needs = (0..inputs.len())
-        .filter(|&i| inputs[i].tracked().is_some())
-        .fold(Needs::NOTHING, |needs, i| needs.and(rule.needs(i)));
-    let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
-    let mut edges = SmallVec::with_capacity(inputs.len());
-    for (i, x) in inputs.iter().enumerate() {
-        edges.push(Edge::new(x, kept(i)));
-    }
-    let output = needs.output.then(|| data.clone());
-    let node = Node::new(data.shape(), Source::Operation { rule: rule.recorded(), inputs: edges, output });
+    let rule = rule.recorded();
+    let operands = Operands::new(&rule, inputs, &data);
+    let node = Node::new(data.shape(), Source::Operation { rule, operands });
     Value::from_parts(data, Some(node))
 }
 
@@ -383,23 +240,36 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
     mut visit: impl FnMut(&'a Node<T, B>, Value<T, B>),
 ) {
     let Sweep { oldest, boundary, attached, batch } = sweep;
+    let plain = !attached && batch.is_none();
     let mut pending: Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)> = Frontier::default();
     pending.insert(root.id, (root, seed));
     while let Some((node, cotangent)) = pending.pop_last() {
-        if let Source::Operation { rule, inputs, output } = &node.source
+        if let Source::Operation { rule, operands } = &node.source
             && node.id >= boundary
         {
-            let at = Primal { node, inputs, output, attached, batch };
-            let mut all = rule.vjp_all(&at, &cotangent);
-            for (i, edge) in inputs.iter().enumerate() {
-                let Some(input) = edge.tracked().filter(|n| n.id >= oldest) else { continue };
-                let known = pending.remove(input.id).map(|(_, sum)| sum);
-                let sum = match &mut all {
-                    Some(all) => accumulated(known, all[i].take()),
-                    None => at.add_cotangent(&**rule, &cotangent, i, known),
+            let at = Primal { node, operands, attached, batch };
+            let numbers = match operands {
+                Operands::Numbers { at, .. } if plain => cotangent.tensor().number().map(|g| (at, g)),
+                _ => None,
+            };
+            let mut all = if numbers.is_none() { rule.vjp_all(&at, &cotangent) } else { None };
+            for i in 0..operands.count() {
+                let Some(input) = operands.tracked(i).filter(|n| n.id >= oldest) else { continue };
+                let mut add = |known| match (numbers, &mut all) {
+                    (Some((at, g)), _) => accumulated(known, rule.number_vjp(at, g, i).map(Value::number)),
+                    (None, Some(all)) => accumulated(known, all[i].take()),
+                    (None, None) => at.add_cotangent(&**rule, &cotangent, i, known),
                 };
-                if let Some(sum) = sum {
-                    pending.insert(input.id, (input, sum));
+                match pending.get_mut(input.id) {
+                    Some((_, sum)) => {
+                        let known = std::mem::replace(sum, Value::number(T::zero()));
+                        *sum = add(Some(known)).expect("a sum with what is known");
+                    }
+                    None => {
+                        if let Some(first) = add(None) {
+                            pending.insert(input.id, (input, first));
+                        }
+                    }
                 }
             }
         }
@@ -474,9 +344,9 @@ pub(crate) fn captured<T: Scalar, B: Backend<T>>(
         if node.id < boundary {
             found.insert(node.id, node.clone());
         } else if seen.insert(node.id)
-            && let Source::Operation { inputs, .. } = &node.source
+            && let Source::Operation { operands, .. } = &node.source
         {
-            stack.extend(inputs.iter().filter_map(Edge::tracked));
+            stack.extend(operands.all_tracked());
         }
     }
     found.into_values().collect()
@@ -498,15 +368,15 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
         if node.id < oldest || known.contains_key(&node.id) || nodes.insert(node.id, node).is_some() {
             continue;
         }
-        if let Source::Operation { inputs, .. } = &node.source {
-            stack.extend(inputs.iter().filter_map(Edge::tracked));
+        if let Source::Operation { operands, .. } = &node.source {
+            stack.extend(operands.all_tracked());
         }
     }
     for (id, node) in nodes {
-        let Source::Operation { rule, inputs, output } = &node.source else { continue };
-        let at = Primal { node, inputs, output, attached: true, batch };
-        let parts = inputs.iter().enumerate().filter_map(|(i, edge)| {
-            let t = known.get(&edge.node.as_ref()?.id)?;
+        let Source::Operation { rule, operands } = &node.source else { continue };
+        let at = Primal { node, operands, attached: true, batch };
+        let parts = (0..operands.count()).filter_map(|i| {
+            let t = known.get(&operands.tracked(i)?.id)?;
             at.tangent(&**rule, t, i)
         });
         if let Some(sum) = parts.reduce(|sum, part| sum + part) {

@@ -82,6 +82,7 @@ mod lazy;
 mod linalg;
 pub mod memory;
 pub mod native;
+mod node;
 pub mod operations;
 mod operators;
 mod ops;

@@ -10,7 +10,9 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
     pub(crate) fn try_binary(&self, op: Binary, other: &Self) -> Result<Self, Error> {
-        broadcast(op.name(), self.shape(), other.shape())?;
+        if self.shape() != other.shape() {
+            broadcast(op.name(), self.shape(), other.shape())?;
+        }
         Ok(self.zip(op, other))
     }
 

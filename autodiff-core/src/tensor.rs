@@ -200,14 +200,14 @@ impl<T: Scalar> Tensor<T> {
     }
 
     pub fn unary<B: Backend<T>>(op: Unary<T>, x: &Tensor<T>) -> Self {
-        match x.ready_scalar() {
+        match x.number() {
             Some(x) => Tensor::Scalar(op.call(x)),
             None => Self::elementwise::<B>(Elementwise::Unary(op), &[x]),
         }
     }
 
     pub fn binary<B: Backend<T>>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Self {
-        match (a.ready_scalar(), b.ready_scalar()) {
+        match (a.number(), b.number()) {
             (Some(a), Some(b)) => Tensor::Scalar(op.call(a, b)),
             // What a cotangent of ones is multiplied with is the product.
             _ if matches!(op, Binary::mul | Binary::chain) && a.is_ones() && b.is_as_wide_as(a) => b.clone(),
@@ -215,7 +215,8 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    fn ready_scalar(&self) -> Option<T> {
+    /// The number, where there are no axes and it is computed.
+    pub fn number(&self) -> Option<T> {
         match self {
             Tensor::Scalar(x) => Some(*x),
             Tensor::Lazy(lazy) if lazy.is_done() && lazy.shape().is_empty() => self.item(),
@@ -239,6 +240,9 @@ impl<T: Scalar> Tensor<T> {
 
     /// Adds `other`, of the same shape, in place where this is the only holder of its memory.
     pub fn accumulate<B: Backend<T>>(mut self, other: &Tensor<T>) -> Self {
+        if let (Tensor::Scalar(a), Tensor::Scalar(b)) = (&self, other) {
+            return Tensor::Scalar(*a + *b);
+        }
         if other.pending().is_none()
             && let Some(own) = self.own_mut()
         {

@@ -2,8 +2,9 @@
 
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, or_panic, twins};
-use crate::graph::{self, Node};
+use crate::graph;
 use crate::native::Native;
+use crate::node::Node;
 use crate::rules::{Alias, Along, BroadcastTo, Listed, Reshape, Sum};
 use crate::scalar::Scalar;
 use crate::shape::{Lengths, Shape, broadcast_axes, checked_size};

@@ -5,7 +5,7 @@ mod layout;
 mod svg;
 
 use crate::backend::Backend;
-use crate::graph;
+use crate::node;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -89,7 +89,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             let inputs = (node.inputs().map(|(input, data)| match (input, data) {
                 (Some(input), _) => places[&input.id],
                 (None, data) => {
-                    nodes.push(constant(data.expect("an input has a node or data")));
+                    nodes.push(constant(&data.expect("an input has a node or data")));
                     nodes.len() - 1
                 }
             }))
@@ -108,7 +108,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 }
 
-fn kind<T: Scalar, B: Backend<T>>(node: &graph::Node<T, B>) -> Kind {
+fn kind<T: Scalar, B: Backend<T>>(node: &node::Node<T, B>) -> Kind {
     match node {
         _ if node.is_leaf() => Kind::Leaf,
         _ if node.is_constant() => Kind::Constant,

@@ -33,6 +33,7 @@ use crate::graph::Primal;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
+use elementwise::Numbers;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -125,6 +126,22 @@ impl<T: Scalar, B: Backend<T>> std::ops::Deref for Recorded<T, B> {
             Recorded::Unary(rule) => rule,
             Recorded::Binary(rule) => rule,
             Recorded::Other(rule) => &**rule,
+        }
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Recorded<T, B> {
+    /// Whether there is a derivative at numbers, [`number_vjp`](Recorded::number_vjp).
+    pub fn is_elementwise(&self) -> bool {
+        !matches!(self, Recorded::Other(_))
+    }
+
+    /// What `vjp` gives where all is numbers.
+    pub fn number_vjp(&self, at: &Numbers<T>, g: T, i: usize) -> Option<T> {
+        match self {
+            Recorded::Unary(rule) => rule.number_vjp(at, g),
+            Recorded::Binary(rule) => rule.number_vjp(at, g, i),
+            Recorded::Other(rule) => unreachable!("{} has no derivative at numbers", rule.name()),
         }
     }
 }

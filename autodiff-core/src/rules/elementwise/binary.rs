@@ -130,7 +130,7 @@ binary! {
 
     /// `a` with the sign of `b`.
     copysign(a, b) = a.copysign(b);
-        |a, b, _| a.sign() * Value::number(T::one()).zip(Binary::copysign, b); |_, _, _| 0.0; 0.5..2.0, 0.5..2.0
+        |a, b, _| a.sign() * b.powi(0).zip(Binary::copysign, b); |_, _, _| 0.0; 0.5..2.0, 0.5..2.0
 
     /// The logarithm of the beta function.
     betaln(a, b) = wide(math::betaln, a, b);

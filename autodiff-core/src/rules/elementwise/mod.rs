@@ -16,42 +16,57 @@ use crate::tensor::Tensor;
 use crate::value::Value;
 use std::ops::Range;
 
-/// A partial derivative: a number everywhere, or an array.
-pub(crate) enum Partial<T: Scalar, B: Backend<T>> {
-    Number(f64),
-    Array(Value<T, B>),
+/// A partial derivative: a constant, or `V`, a value or a number, that depends on inputs or output.
+pub(crate) enum Partial<V> {
+    Constant(f64),
+    Varying(V),
 }
 
-impl<T: Scalar, B: Backend<T>> Partial<T, B> {
-    /// The product with a cotangent or a tangent.
+impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
+    /// The product with a cotangent or a tangent. `None` is zero.
     fn times(self, g: &Value<T, B>) -> Option<Value<T, B>> {
         match self {
-            Partial::Number(0.0) => None,
-            Partial::Number(1.0) => Some(g.clone()),
-            Partial::Number(-1.0) => Some(-g),
-            Partial::Number(c) => Some(c * g),
-            Partial::Array(d) => Some(g.zip(Binary::chain, &d)),
+            Partial::Constant(0.0) => None,
+            Partial::Constant(1.0) => Some(g.clone()),
+            Partial::Constant(-1.0) => Some(-g),
+            Partial::Constant(c) => Some(c * g),
+            Partial::Varying(d) => Some(g.zip(Binary::chain, &d)),
         }
     }
 }
 
-impl<T: Scalar, B: Backend<T>> From<f64> for Partial<T, B> {
+impl<T: Scalar> Partial<Number<T>> {
+    /// The product with a cotangent. `None` is zero.
+    fn times(self, g: T) -> Option<T> {
+        match self {
+            Partial::Constant(0.0) => None,
+            Partial::Constant(c) => Some(T::of(c) * g),
+            Partial::Varying(Number(d)) => Some(Binary::chain.call(g, d)),
+        }
+    }
+}
+
+impl<V> From<f64> for Partial<V> {
     fn from(c: f64) -> Self {
-        Partial::Number(c)
+        Partial::Constant(c)
     }
 }
 
-impl<T: Scalar, B: Backend<T>> From<Value<T, B>> for Partial<T, B> {
-    fn from(d: Value<T, B>) -> Self {
-        Partial::Array(d)
-    }
+macro_rules! varying {
+    ($([$($generics:tt)*] $V:ty),*) => { $(
+        impl<T: Scalar, $($generics)*> From<$V> for Partial<$V> {
+            fn from(d: $V) -> Self {
+                Partial::Varying(d)
+            }
+        }
+        impl<T: Scalar, $($generics)*> From<&$V> for Partial<$V> {
+            fn from(d: &$V) -> Self {
+                Partial::Varying(d.clone())
+            }
+        }
+    )* };
 }
-
-impl<T: Scalar, B: Backend<T>> From<&Value<T, B>> for Partial<T, B> {
-    fn from(d: &Value<T, B>) -> Self {
-        Partial::Array(d.clone())
-    }
-}
+varying!([B: Backend<T>] Value<T, B>, [] Number<T>);
 
 /// Whether a derivative reads a parameter, and, if so, its name for the derivative's body.
 macro_rules! reads {
@@ -119,11 +134,7 @@ macro_rules! unary {
         impl<T: Scalar> Unary<T> {
             /// The operation on a number.
             pub fn call(self, x: T) -> T {
-                match self { $( Unary::$name $({ $p })? => {
-                    let $x = x;
-                    $(if $rare { return $then; })?
-                    $f
-                } )* }
+                match self { $( Unary::$name $({ $p })? => Number(x).$name($($p)?).0, )* }
             }
 
             /// Writes to `y` the operation's results on the elements of `x`, with the bits that `call` gives.
@@ -133,7 +144,7 @@ macro_rules! unary {
             }
 
             #[allow(unused_variables)] // not every derivative reads the parameter
-            fn partial<B: Backend<T>>(self, at: &Primal<'_, T, B>) -> Partial<T, B> {
+            fn partial<B: Backend<T>>(self, at: &Primal<'_, T, B>) -> Partial<Value<T, B>> {
                 match self { $(
                     Unary::$name $({ $p })? => {
                         bind!($dx, at.x(0));
@@ -142,7 +153,32 @@ macro_rules! unary {
                     }
                 )* }
             }
+
+            #[allow(unused_variables)]
+            fn slope(self, at: &Numbers<T>) -> Partial<Number<T>> {
+                match self { $(
+                    Unary::$name $({ $p })? => {
+                        bind!($dx, at.x(0));
+                        bind!($dy, at.y());
+                        Partial::from($d)
+                    }
+                )* }
+            }
+
+            /// The cotangent of a number, given that of the result, `g`. `None` is zero.
+            pub(crate) fn number_vjp(self, at: &Numbers<T>, g: T) -> Option<T> {
+                self.slope(at).times(g)
+            }
         }
+
+        impl<T: Scalar> Number<T> { $(
+            #[inline]
+            pub(crate) fn $name(self $(, $p: $pt)?) -> Self {
+                let $x = self.0;
+                $(if $rare { return Number($then); })?
+                Number($f)
+            }
+        )* }
 
         impl<T: Scalar> Kernel for Block<'_, Unary<T>, &[T], T> {
             #[inline(always)]
@@ -256,7 +292,7 @@ macro_rules! binary {
                 simd::widest(Block { op: self, operands: [a, b], y });
             }
 
-            fn partial<T: Scalar, B: Backend<T>>(self, at: &Primal<'_, T, B>, i: usize) -> Partial<T, B> {
+            fn partial<T: Scalar, B: Backend<T>>(self, at: &Primal<'_, T, B>, i: usize) -> Partial<Value<T, B>> {
                 match self { $(
                     Binary::$name if i == 0 => {
                         bind!($ax, at.x(0));
@@ -271,6 +307,28 @@ macro_rules! binary {
                         Partial::from($db)
                     }
                 )* }
+            }
+
+            fn slope<T: Scalar>(self, at: &Numbers<T>, i: usize) -> Partial<Number<T>> {
+                match self { $(
+                    Binary::$name if i == 0 => {
+                        bind!($ax, at.x(0));
+                        bind!($ab, at.x(1));
+                        bind!($ay, at.y());
+                        Partial::from($da)
+                    }
+                    Binary::$name => {
+                        bind!($bx, at.x(0));
+                        bind!($bb, at.x(1));
+                        bind!($by, at.y());
+                        Partial::from($db)
+                    }
+                )* }
+            }
+
+            /// The cotangent of number `i`, given that of the result, `g`. `None` is zero.
+            pub(crate) fn number_vjp<T: Scalar>(self, at: &Numbers<T>, g: T, i: usize) -> Option<T> {
+                self.slope(at, i).times(g)
             }
         }
 
@@ -354,9 +412,11 @@ fn two<T: Scalar, B: Backend<T>>(op: Binary, a: Range<f64>, b: Range<f64>) -> Ve
 }
 
 mod binary;
+mod number;
 mod unary;
 
 pub use binary::Binary;
+pub(crate) use number::{Number, Numbers};
 pub use unary::Unary;
 
 /// `a` where the mask, the first input, is not 0, else `b`.

@@ -4,6 +4,16 @@ use super::*;
 use crate::backend::Binary;
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 
+/// The derivative of `gelu_gate` at `x`, where its result is `y`.
+macro_rules! gelu_gate_slope {
+    ($x:ident, $y:expr) => {{
+        let [linear, cubic] = math::GELU.map(T::of);
+        // The result is 0 long before the polynomial is infinite.
+        let flat = $y * (-$x).gelu_gate();
+        flat.zip(Binary::chain, &($x * $x * (T::of(3.0) * cubic) + linear))
+    }};
+}
+
 unary! {
     /// The negative, `-x`.
     pub(crate) neg(x) = -x; |_, _| -1.0; -2.0..2.0
@@ -240,10 +250,10 @@ unary! {
     /// The approximation of `gelu` by `x (1 + tanh(u)) / 2` for `u = sqrt(2 / pi) (x + 0.044715 x^3)`; `d/dx = y /
     /// x + x sech(u)^2 u' / 2`.
     pub gelu_tanh(x) = wide(|x| math::gated(x, math::gelu_gate), x);
-        |x, _| x.gelu_gate() + x.zip(Binary::chain, &gelu_gate_slope(x, &x.gelu_gate())); -3.0..3.0
+        |x, _| x.gelu_gate() + x.zip(Binary::chain, &gelu_gate_slope!(x, x.gelu_gate())); -3.0..3.0
 
     /// The factor of `x` in `gelu_tanh`.
-    pub(crate) gelu_gate(x) = wide(math::gelu_gate, x); |x, y| gelu_gate_slope(x, y); -3.0..3.0
+    pub(crate) gelu_gate(x) = wide(math::gelu_gate, x); |x, y| gelu_gate_slope!(x, y); -3.0..3.0
 
     /// `x tanh(softplus(x))`; `d/dx = y / x + x sigmoid(x) / cosh(softplus(x))^2`.
     pub mish(x) = wide(|x| math::gated(x, math::mish_gate), x);
@@ -322,14 +332,6 @@ fn least<T: Scalar>(slope: T) -> T {
 #[inline(always)]
 fn wide<T: Scalar>(f: impl Fn(f64) -> f64, x: T) -> T {
     T::of(f(x.as_f64()))
-}
-
-/// The derivative of `gelu_gate`, whose result is `y`.
-fn gelu_gate_slope<T: Scalar, B: Backend<T>>(x: &Value<T, B>, y: &Value<T, B>) -> Value<T, B> {
-    let [linear, cubic] = math::GELU.map(T::of);
-    // The result is 0 long before the polynomial is infinite.
-    let flat = y * (-x).gelu_gate();
-    flat.zip(Binary::chain, &(x * x * (T::of(3.0) * cubic) + linear))
 }
 
 /// By multiplication where that is exact enough, else by a logarithm.

@@ -1,0 +1,234 @@
+//! The recorded computation: nodes, what they keep, and a drop without recursion.
+
+use crate::backend::Backend;
+use crate::rules::elementwise::Numbers;
+use crate::rules::{Needs, Recorded};
+use crate::scalar::Scalar;
+use crate::tensor::Tensor;
+use crate::value::Value;
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// A value that was given, or an operation that made one.
+pub(crate) struct Node<T: Scalar, B: Backend<T>> {
+    /// Inputs have smaller numbers than what is made from them.
+    pub id: u64,
+    pub shape: Box<[usize]>,
+    pub source: Source<T, B>,
+    meta: OnceLock<Box<Mutex<Meta<T>>>>,
+}
+
+pub(crate) enum Source<T: Scalar, B: Backend<T>> {
+    /// An input to differentiate with respect to.
+    Leaf,
+    /// An input with a label and nothing to differentiate.
+    Constant,
+    Operation {
+        rule: Recorded<T, B>,
+        operands: Operands<T, B>,
+    },
+}
+
+/// What an operation was applied to, and what its derivative reads. Data only: a handle would be a reference cycle.
+pub(crate) enum Operands<T: Scalar, B: Backend<T>> {
+    /// Of an elementwise operation on numbers; the nodes are those that there are.
+    Numbers { nodes: [Option<Arc<Node<T, B>>>; 2], at: Numbers<T> },
+    /// Of any other. Apart, so that nodes of numbers, of which there can be millions, are small.
+    Arrays(Box<Arrays<T, B>>),
+}
+
+pub(crate) struct Arrays<T: Scalar, B: Backend<T>> {
+    edges: SmallVec<[Edge<T, B>; 2]>,
+    /// The output, where the derivative reads it.
+    output: Option<Tensor<T>>,
+}
+
+/// An input of an operation. Of a constant that is an array, and read by no derivative, a node without data holds the shape.
+struct Edge<T: Scalar, B: Backend<T>> {
+    node: Option<Arc<Node<T, B>>>,
+    /// The input, where a derivative reads it, and where it is a constant number.
+    value: Option<Tensor<T>>,
+}
+
+impl<T: Scalar, B: Backend<T>> Edge<T, B> {
+    fn new(x: &Value<T, B>, kept: bool) -> Self {
+        let data = x.tensor();
+        let number = x.node().is_none() && matches!(data, Tensor::Scalar(_));
+        let value = (kept || number).then(|| data.clone());
+        let node = x.node().cloned().or_else(|| value.is_none().then(|| Node::constant(data.shape())));
+        Edge { node, value }
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Operands<T, B> {
+    /// What a node keeps of one application of a rule that made `output`.
+    pub fn new(rule: &Recorded<T, B>, inputs: &[&Value<T, B>], output: &Tensor<T>) -> Self {
+        let number = |i: usize| inputs.get(i).map_or(Some(T::zero()), |x| x.tensor().number());
+        if rule.is_elementwise()
+            && let (Some(a), Some(b), Some(output)) = (number(0), number(1), output.number())
+        {
+            let node = |i: usize| inputs.get(i).and_then(|x| x.node()).cloned();
+            return Operands::Numbers { nodes: [node(0), node(1)], at: Numbers { inputs: [a, b], output } };
+        }
+        let needs = (0..inputs.len())
+            .filter(|&i| inputs[i].tracked().is_some())
+            .fold(Needs::NOTHING, |needs, i| needs.and(rule.needs(i)));
+        let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
+        let edges = inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect();
+        Operands::Arrays(Box::new(Arrays { edges, output: needs.output.then(|| output.clone()) }))
+    }
+
+    /// One more than the last input's number.
+    pub fn count(&self) -> usize {
+        match self {
+            Operands::Numbers { nodes, .. } => nodes.len(),
+            Operands::Arrays(arrays) => arrays.edges.len(),
+        }
+    }
+
+    fn node(&self, i: usize) -> Option<&Arc<Node<T, B>>> {
+        match self {
+            Operands::Numbers { nodes, .. } => nodes[i].as_ref(),
+            Operands::Arrays(arrays) => arrays.edges[i].node.as_ref(),
+        }
+    }
+
+    /// Where the cotangent of input `i` goes; `None` for a constant.
+    pub fn tracked(&self, i: usize) -> Option<&Arc<Node<T, B>>> {
+        self.node(i).filter(|node| !node.is_constant())
+    }
+
+    /// Where the cotangents go.
+    pub fn all_tracked(&self) -> impl Iterator<Item = &Arc<Node<T, B>>> {
+        (0..self.count()).filter_map(|i| self.tracked(i))
+    }
+
+    /// Input `i`, where a derivative reads it.
+    pub fn input(&self, i: usize) -> Option<Tensor<T>> {
+        match self {
+            Operands::Numbers { at, .. } => Some(Tensor::Scalar(at.inputs[i])),
+            Operands::Arrays(arrays) => arrays.edges[i].value.clone(),
+        }
+    }
+
+    /// The output, where a derivative reads it.
+    pub fn output(&self) -> Option<Tensor<T>> {
+        match self {
+            Operands::Numbers { at, .. } => Some(Tensor::Scalar(at.output)),
+            Operands::Arrays(arrays) => arrays.output.clone(),
+        }
+    }
+}
+
+/// What few nodes have.
+pub(crate) struct Meta<T> {
+    pub label: Option<Arc<str>>,
+    pub grad: Option<Tensor<T>>,
+    pub retain: bool,
+}
+
+impl<T: Scalar, B: Backend<T>> Node<T, B> {
+    pub fn new(shape: &[usize], source: Source<T, B>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Node { id, shape: shape.into(), source, meta: OnceLock::new() })
+    }
+
+    pub fn leaf(shape: &[usize]) -> Arc<Self> {
+        Self::new(shape, Source::Leaf)
+    }
+
+    pub fn constant(shape: &[usize]) -> Arc<Self> {
+        Self::new(shape, Source::Constant)
+    }
+
+    pub fn is_leaf(&self) -> bool {
+        matches!(self.source, Source::Leaf)
+    }
+
+    pub fn is_constant(&self) -> bool {
+        matches!(self.source, Source::Constant)
+    }
+
+    pub fn op(&self) -> &'static str {
+        match &self.source {
+            Source::Leaf => "leaf",
+            Source::Constant => "constant",
+            Source::Operation { rule, .. } => rule.name(),
+        }
+    }
+
+    /// Label, gradient, and whether an intermediate keeps it; made at first use.
+    pub fn meta(&self) -> MutexGuard<'_, Meta<T>> {
+        let meta =
+            self.meta.get_or_init(|| Box::new(Mutex::new(Meta { label: None, grad: None, retain: false })));
+        // Nothing that can panic runs under this lock but arithmetic on checked shapes: what it guards is whole.
+        meta.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, where it was ever used.
+    pub fn existing_meta(&self) -> Option<MutexGuard<'_, Meta<T>>> {
+        self.meta.get().map(|meta| meta.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Of each input, its node, or its data: at least one of them.
+    pub fn inputs(&self) -> impl DoubleEndedIterator<Item = (Option<&Arc<Self>>, Option<Tensor<T>>)> {
+        let (operands, count) = match &self.source {
+            Source::Operation { rule: Recorded::Unary(_), operands } => (Some(operands), 1),
+            Source::Operation { operands, .. } => (Some(operands), operands.count()),
+            _ => (None, 0),
+        };
+        (0..count).filter_map(move |i| operands.map(|all| (all.node(i), all.input(i))))
+    }
+
+    pub fn keeps_grad(&self) -> bool {
+        self.is_leaf() || self.existing_meta().is_some_and(|meta| meta.retain)
+    }
+
+    /// Moves those operands that nothing else holds out of a node about to be dropped.
+    fn give_orphans(&mut self, to: &mut SmallVec<[Arc<Node<T, B>>; 4]>) {
+        let mut give = |node: &mut Option<Arc<Node<T, B>>>| {
+            if let Some(node) = node.take()
+                && Arc::strong_count(&node) == 1
+            {
+                to.push(node);
+            }
+        };
+        match &mut self.source {
+            Source::Operation { operands: Operands::Numbers { nodes, .. }, .. } => {
+                nodes.iter_mut().for_each(give);
+            }
+            Source::Operation { operands: Operands::Arrays(arrays), .. } => {
+                arrays.edges.iter_mut().for_each(|edge| give(&mut edge.node));
+            }
+            Source::Leaf | Source::Constant => {}
+        }
+    }
+}
+
+/// Dropping a chain of a million nodes must not recurse a million deep.
+impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
+    fn drop(&mut self) {
+        let mut orphans = SmallVec::new();
+        self.give_orphans(&mut orphans);
+        while let Some(mut node) = orphans.pop() {
+            // In place: a node is large to move. One whose last other holder lets go of it just now starts a loop of its own.
+            if let Some(node) = Arc::get_mut(&mut node) {
+                node.give_orphans(&mut orphans);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::Native;
+
+    /// With the two counts of its `Arc`, within the 120 bytes that the common allocators give quickly.
+    #[test]
+    fn nodes_are_small() {
+        assert!(size_of::<Node<f64, Native>>() <= 104, "{}", size_of::<Node<f64, Native>>());
+    }
+}
