@@ -666,13 +666,13 @@ def build(peer, name):
 
 
 def measure(cell, seconds):
-    """Times `cell` for so many seconds, or three times; a call of over half a second is not repeated to warm up."""
+    """Times `cell` for so many seconds, at least once; a call of over half a second is not repeated to warm up."""
     start = time.perf_counter()
     cell()
     first = time.perf_counter() - start
     times = [1e3 * first] if first > 0.5 else []
     end = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
+    while not times or time.perf_counter() < end:
         start = time.perf_counter()
         cell()
         times.append(1e3 * (time.perf_counter() - start))

@@ -19,11 +19,11 @@ pub struct Measurement {
     pub reps: usize,
 }
 
-/// Times repetitions of a call until `seconds` are over, at least three; the caller has called it before.
+/// Times repetitions of a call until `seconds` are over, at least one; the caller has called it before.
 pub fn repeat(seconds: f64, mut call: impl FnMut()) -> (f64, f64, usize) {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let mut times = Vec::new();
-    while times.len() < 3 || Instant::now() < end {
+    while times.is_empty() || Instant::now() < end {
         let start = Instant::now();
         call();
         times.push(start.elapsed().as_secs_f64() * 1e3);

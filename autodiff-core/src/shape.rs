@@ -200,15 +200,25 @@ pub(crate) fn broadcast(op: &'static str, left: &[usize], right: &[usize]) -> Re
         Some(j) => shape[j],
         None => 1,
     };
-    let shape: Shape = (0..ndim)
-        .map(|i| match (length(left, i), length(right, i)) {
-            (l, r) if l == r => Ok(l),
-            (1, n) | (n, 1) => Ok(n),
-            _ => Err(Error::Broadcast { op, left: left.to_vec(), right: right.to_vec() }),
-        })
-        .collect::<Result<_, _>>()?;
+    let mut shape = Shape::new();
+    for i in 0..ndim {
+        shape.push(match (length(left, i), length(right, i)) {
+            (l, r) if l == r => l,
+            (1, n) | (n, 1) => n,
+            _ => return Err(Error::Broadcast { op, left: left.to_vec(), right: right.to_vec() }),
+        });
+    }
     checked_size(op, &shape)?;
     Ok(shape)
+}
+
+/// The shape of arrays that are known to broadcast together, when they do.
+pub(crate) fn common_shape<'a>(mut shapes: impl Iterator<Item = &'a [usize]>) -> Shape {
+    let first = Shape::from_slice(shapes.next().unwrap_or(&[]));
+    shapes.fold(first, |wide, shape| match wide.as_slice() == shape {
+        true => wide,
+        false => broadcast("elementwise", &wide, shape).expect("shapes are checked by the caller"),
+    })
 }
 
 /// Checks that `from` broadcasts to `to`.

@@ -5,7 +5,7 @@ use crate::lazy::{self, Lazy};
 use crate::memory;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, broadcast, inverse, long_lengths};
+use crate::shape::{Shape, broadcast, common_shape, inverse, long_lengths};
 use ndarray::{
     ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, RawData, SliceInfoElem,
 };
@@ -172,9 +172,7 @@ impl<T: Scalar> Tensor<T> {
     }
 
     pub fn elementwise<B: Backend<T>>(op: Elementwise<T>, operands: &[&Tensor<T>]) -> Self {
-        let wide = operands.iter().fold(Shape::new(), |wide, x| {
-            broadcast("elementwise", &wide, x.shape()).expect("shapes are checked by the caller")
-        });
+        let wide = common_shape(operands.iter().map(|x| x.shape()));
         let pending = operands.iter().any(|x| x.pending().is_some());
         if !pending && lazy::is_immediate(wide.iter().product()) || wide.len() > MAX_AXES {
             let bases: SmallVec<[ArrayViewD<'_, T>; 3]> = operands.iter().map(|x| x.base()).collect();
@@ -184,9 +182,7 @@ impl<T: Scalar> Tensor<T> {
             return Self::new(ArrayD::zeros(IxDyn(&wide)).into_shared());
         }
         let compact: SmallVec<[Tensor<T>; 2]> = operands.iter().map(|x| x.compact()).collect();
-        let shape = compact.iter().fold(Shape::new(), |shape, x| {
-            broadcast("elementwise", &shape, x.shape()).expect("shapes are checked by the caller")
-        });
+        let shape = common_shape(compact.iter().map(|x| x.shape()));
         Tensor::Lazy(Lazy::map::<B>(op, shape, compact)).broadcast_to(&wide)
     }
 
@@ -246,7 +242,13 @@ impl<T: Scalar> Tensor<T> {
         if other.pending().is_none()
             && let Some(own) = self.own_mut()
         {
-            *own += &other.view();
+            match (own.as_slice_mut(), other.base().to_slice()) {
+                // Without what ndarray does beside adding, which is most of the work for a few numbers.
+                (Some(own), Some(other)) if own.len() == other.len() => {
+                    own.iter_mut().zip(other).for_each(|(sum, &x)| *sum += x);
+                }
+                _ => *own += &other.view(),
+            }
             return self;
         }
         Self::binary::<B>(Binary::add, &self, other)

@@ -6,7 +6,7 @@
 use super::simd::Lanes;
 use crate::backend::Elementwise;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, broadcast};
+use crate::shape::common_shape;
 use ndarray::iter::{Iter, LanesIter};
 use ndarray::{ArrayD, ArrayViewD, Axis, Ix1, IxDyn};
 use smallvec::SmallVec;
@@ -15,9 +15,10 @@ use smallvec::SmallVec;
 const BLOCK: usize = 1024;
 
 pub(super) fn elementwise<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
-    let shape = operands.iter().fold(Shape::new(), |shape, x| {
-        broadcast("elementwise", &shape, x.shape()).expect("shapes are checked by the caller")
-    });
+    let shape = common_shape(operands.iter().map(|x| x.shape()));
+    if let Some(result) = in_place(op, operands, &shape) {
+        return result;
+    }
     let wide: SmallVec<[ArrayViewD<'_, T>; 3]> = (operands.iter())
         .map(|x| x.broadcast(IxDyn(&shape)).expect("operands broadcast to their common shape"))
         .collect();
@@ -27,6 +28,30 @@ pub(super) fn elementwise<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<
         true => packed(op, &wide.iter().map(|x| x.t()).collect::<SmallVec<[_; 3]>>()).reversed_axes(),
         false => packed(op, &wide),
     }
+}
+
+/// The result, where it is no longer than a block and each operand is packed, or one number: with nothing to gather, and
+/// little to do beside the operation.
+fn in_place<T: Scalar>(
+    op: Elementwise<T>,
+    operands: &[ArrayViewD<'_, T>],
+    shape: &[usize],
+) -> Option<ArrayD<T>> {
+    let n = shape.iter().product();
+    if n > BLOCK {
+        return None;
+    }
+    let mut lanes = SmallVec::<[Lanes<'_, T>; 3]>::new();
+    for x in operands {
+        lanes.push(match x.as_slice()? {
+            &[x] => Lanes::Same(x),
+            all if all.len() == n => Lanes::Each(all),
+            _ => return None,
+        });
+    }
+    let mut result = vec![T::zero(); n];
+    op.apply(&lanes, &mut result);
+    Some(ArrayD::from_shape_vec(IxDyn(shape), result).expect("one result for each place"))
 }
 
 /// The result in row-major order, of operands that have one shape.

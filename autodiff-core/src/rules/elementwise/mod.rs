@@ -1,7 +1,8 @@
 //! The elementwise rows of the table.
 //!
-//! A row reads: name, function of numbers, derivative over `Value`s, and the range its tests draw from. The
-//! derivative's parameters are the inputs and the output; `_` is one it does not read, which is then not kept.
+//! A row reads: name, function of numbers, derivative, and the range its tests draw from. The derivative's parameters
+//! are the inputs and the output; `_` is one it does not read, which is then not kept. It is compiled twice, over `Value`s
+//! and over plain [`Number`]s, and so made of what both have: the operations of the table and the operators.
 //!
 //! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
 //! function that does not vectorise, for the few elements where the first one is not exact.
