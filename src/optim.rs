@@ -27,8 +27,8 @@
 
 use crate::nn::{Parameters, Path};
 use crate::or_panic;
-use autodiff_core::{Backend, Scalar, Value};
-use ndarray::{ArcArray, IxDyn};
+use autodiff_core::{Backend, Scalar, Value, memory};
+use ndarray::{ArcArray, ArrayD, ArrayViewD, IxDyn};
 use std::collections::BTreeMap;
 
 /// A step that cannot be taken. Nothing has changed.
@@ -152,12 +152,8 @@ macro_rules! optimizer {
                         Source::SameAs(first) => places[first].clone(),
                         Source::Own { data, grad } => {
                             let label = places[i].label();
-                            // Where nothing else holds the old array, it is updated in place: fresh memory is slow.
                             *places[i] = Value::constant(T::zero());
-                            let mut updated = match data.is_standard_layout() {
-                                true => data.into_owned(),
-                                false => data.as_standard_layout().into_owned(),
-                            };
+                            let mut updated = own(data);
                             // Over plain slices the loops of `update` are vectorised.
                             let grad = grad.as_standard_layout();
                             let slices = "row-major arrays are slices";
@@ -484,6 +480,22 @@ fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
     match sources.iter().all(|source| matches!(source, Source::Frozen)) {
         true => Err(Error::Empty { optimizer }),
         false => Ok(sources),
+    }
+}
+
+/// An array in row-major order, to be updated: the old one itself where nothing else holds it.
+fn own<T: Scalar>(data: ArcArray<T, IxDyn>) -> ArrayD<T> {
+    let copied = |view: ArrayViewD<'_, T>| {
+        // What earlier steps have left: fresh memory is slow.
+        let mut copy = memory::array(view.shape());
+        copy.assign(&view);
+        copy
+    };
+    match data.try_into_owned_nocopy() {
+        Ok(array) if array.is_standard_layout() => array,
+        Ok(array) => copied(array.view()),
+        // A loss that is still there holds what it was computed from.
+        Err(shared) => copied(shared.view()),
     }
 }
 

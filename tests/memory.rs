@@ -1,5 +1,6 @@
 //! The memory of dropped results is used again, and never that of arrays which are still held.
 
+use autodiff::optim::Adam;
 use autodiff::{Value, memory};
 use ndarray::Array1;
 
@@ -40,6 +41,17 @@ fn memory_is_reused_bounded_and_returned() {
 
     memory::release();
     assert_eq!(memory::kept(), 0);
+
+    // Updated parameters too, while the loss holds the old ones.
+    let mut w = Value::new(Array1::<f64>::zeros(LEN));
+    let mut optimizer = Adam::new(0.1);
+    for _ in 0..20 {
+        let loss = (&w - &x).square().sum();
+        loss.backward();
+        optimizer.step(&mut w);
+    }
+    assert!(memory::kept() <= 4 * 8 * LEN, "{} arrays are kept", memory::kept() / (8 * LEN));
+    memory::release();
 
     // At most so much, the youngest.
     assert_eq!(memory::limit(), 1 << 30);

@@ -77,3 +77,45 @@ impl<T: Scalar> Neg for &Number<T> {
         Number(-self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Listed, Unary};
+    use super::*;
+    use crate::native::{Native, Value};
+
+    /// Gradients that are plain numbers are those that come with a record, bit for bit, special values included.
+    #[test]
+    fn derivatives_at_numbers_are_those_of_values() {
+        const POINTS: [f64; 13] = [
+            0.0,
+            -0.0,
+            0.3,
+            -0.7,
+            1.0,
+            -1.0,
+            2.5,
+            -40.0,
+            5e-324,
+            1e300,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+        ];
+        let unary = <Unary<f64> as Listed<f64, Native>>::cases();
+        let binary = <Binary as Listed<f64, Native>>::cases();
+        for case in unary.into_iter().chain(binary) {
+            for points in POINTS.iter().flat_map(|&a| POINTS.map(|b| [a, b])) {
+                let x: Vec<Value> = points[..case.inputs.len()].iter().map(|&x| Value::new(x)).collect();
+                let y = (case.f)(&x);
+                y.backward();
+                let recorded = y.grad_of(&x.iter().collect::<Vec<_>>());
+                for (i, (x, recorded)) in x.iter().zip(recorded).enumerate() {
+                    let (got, want) = (x.grad().item(), recorded.item());
+                    let same = got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan());
+                    assert!(same, "{} at {points:?}, input {i}: {got}, expected {want}", case.name);
+                }
+            }
+        }
+    }
+}
