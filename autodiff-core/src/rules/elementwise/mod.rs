@@ -155,7 +155,7 @@ macro_rules! unary {
                 )* }
             }
 
-            #[allow(unused_variables)]
+            #[allow(unused_variables, clippy::op_ref)] // written for values
             fn slope(self, at: &Numbers<T>) -> Partial<Number<T>> {
                 match self { $(
                     Unary::$name $({ $p })? => {
@@ -310,6 +310,7 @@ macro_rules! binary {
                 )* }
             }
 
+            #[allow(clippy::op_ref)] // written for values
             fn slope<T: Scalar>(self, at: &Numbers<T>, i: usize) -> Partial<Number<T>> {
                 match self { $(
                     Binary::$name if i == 0 => {
