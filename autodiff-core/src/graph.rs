@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::frontier::Frontier;
-use crate::node::{Node, Operands, Source};
+use crate::node::{Node, Operation, Source};
 use crate::rules::{Listed, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// What a rule's derivative reads: the inputs and the output of one application of it.
 pub(crate) struct Primal<'a, T: Scalar, B: Backend<T>> {
     node: &'a Arc<Node<T, B>>,
-    operands: &'a Operands<T, B>,
+    operation: &'a Operation<T, B>,
     /// Whether the derivative is to be differentiated again.
     attached: bool,
     /// How many cotangents or tangents go through the derivative at once, side by side along a leading axis.
@@ -41,17 +41,17 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// Input `i`; in a batch, with a leading axis of length 1.
     pub fn x(&self, i: usize) -> Value<T, B> {
-        self.value(self.operands.input(i), self.operands.tracked(i))
+        self.value(self.operation.input(i), self.operation.tracked(i))
     }
 
     /// The output; in a batch, with a leading axis of length 1.
     pub fn y(&self) -> Value<T, B> {
-        self.value(self.operands.output(), Some(self.node))
+        self.value(self.operation.output(), Some(self.node))
     }
 
     /// The shape of the cotangent, or the tangent, of input `i`, which is not a constant.
     pub fn shape(&self, i: usize) -> Shape {
-        let shape = &self.operands.tracked(i).expect("a tracked input").shape;
+        let shape = &self.operation.tracked(i).expect("a tracked input").shape;
         self.batch.map_or_else(|| Shape::from_slice(shape), |n| with_leading(n, shape))
     }
 
@@ -72,12 +72,12 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// Where the cotangent of input `i` goes.
     pub fn node(&self, i: usize) -> Option<&Arc<Node<T, B>>> {
-        self.operands.tracked(i)
+        self.operation.tracked(i)
     }
 
     /// The number of inputs.
     pub fn count(&self) -> usize {
-        self.operands.count()
+        self.operation.count()
     }
 
     /// The cotangent of input `i`, of its shape.
@@ -210,9 +210,8 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
     if !RECORDING.get() || inputs.iter().all(|x| x.tracked().is_none()) {
         return Value::from_parts(data, None);
     }
-    let rule = rule.recorded();
-    let operands = Operands::new(&rule, inputs, &data);
-    let node = Node::new(data.shape(), Source::Operation { rule, operands });
+    let operation = Operation::new(rule.recorded(), inputs, &data);
+    let node = Node::new(data.shape(), Source::Operation(operation));
     Value::from_parts(data, Some(node))
 }
 
@@ -244,17 +243,18 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
     let mut pending: Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)> = Frontier::default();
     pending.insert(root.id, (root, seed));
     while let Some((node, cotangent)) = pending.pop_last() {
-        if let Source::Operation { rule, operands } = &node.source
+        if let Source::Operation(operation) = &node.source
             && node.id >= boundary
         {
-            let at = Primal { node, operands, attached, batch };
-            let numbers = match operands {
-                Operands::Numbers { at, .. } if plain => cotangent.tensor().number().map(|g| (at, g)),
+            let at = Primal { node, operation, attached, batch };
+            let rule = operation.rule();
+            let numbers = match operation {
+                Operation::Numbers { at, .. } if plain => cotangent.tensor().number().map(|g| (at, g)),
                 _ => None,
             };
             let mut all = if numbers.is_none() { rule.vjp_all(&at, &cotangent) } else { None };
-            for i in 0..operands.count() {
-                let Some(input) = operands.tracked(i).filter(|n| n.id >= oldest) else { continue };
+            for i in 0..operation.count() {
+                let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
                 let mut add = |known| match (numbers, &mut all) {
                     (Some((at, g)), _) => accumulated(known, rule.number_vjp(at, g, i).map(Value::number)),
                     (None, Some(all)) => accumulated(known, all[i].take()),
@@ -344,9 +344,9 @@ pub(crate) fn captured<T: Scalar, B: Backend<T>>(
         if node.id < boundary {
             found.insert(node.id, node.clone());
         } else if seen.insert(node.id)
-            && let Source::Operation { operands, .. } = &node.source
+            && let Source::Operation(operation) = &node.source
         {
-            stack.extend(operands.all_tracked());
+            stack.extend(operation.all_tracked());
         }
     }
     found.into_values().collect()
@@ -368,15 +368,16 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
         if node.id < oldest || known.contains_key(&node.id) || nodes.insert(node.id, node).is_some() {
             continue;
         }
-        if let Source::Operation { operands, .. } = &node.source {
-            stack.extend(operands.all_tracked());
+        if let Source::Operation(operation) = &node.source {
+            stack.extend(operation.all_tracked());
         }
     }
     for (id, node) in nodes {
-        let Source::Operation { rule, operands } = &node.source else { continue };
-        let at = Primal { node, operands, attached: true, batch };
-        let parts = (0..operands.count()).filter_map(|i| {
-            let t = known.get(&operands.tracked(i)?.id)?;
+        let Source::Operation(operation) = &node.source else { continue };
+        let at = Primal { node, operation, attached: true, batch };
+        let rule = operation.rule();
+        let parts = (0..operation.count()).filter_map(|i| {
+            let t = known.get(&operation.tracked(i)?.id)?;
             at.tangent(&**rule, t, i)
         });
         if let Some(sum) = parts.reduce(|sum, part| sum + part) {

@@ -24,21 +24,19 @@ pub(crate) enum Source<T: Scalar, B: Backend<T>> {
     Leaf,
     /// An input with a label and nothing to differentiate.
     Constant,
-    Operation {
-        rule: Recorded<T, B>,
-        operands: Operands<T, B>,
-    },
+    Operation(Operation<T, B>),
 }
 
-/// What an operation was applied to, and what its derivative reads. Data only: a handle would be a reference cycle.
-pub(crate) enum Operands<T: Scalar, B: Backend<T>> {
-    /// Of an elementwise operation on numbers; the nodes are those that there are.
-    Numbers { nodes: [Option<Arc<Node<T, B>>>; 2], at: Numbers<T> },
-    /// Of any other. Apart, so that nodes of numbers, of which there can be millions, are small.
+/// One application of a rule: to what, and what its derivative reads. Data only: a handle would be a reference cycle.
+pub(crate) enum Operation<T: Scalar, B: Backend<T>> {
+    /// An elementwise operation on numbers; the nodes are those that there are.
+    Numbers { rule: Recorded<T, B>, nodes: [Option<Arc<Node<T, B>>>; 2], at: Numbers<T> },
+    /// Any other. Apart, so that nodes of numbers, of which there can be millions, are small.
     Arrays(Box<Arrays<T, B>>),
 }
 
 pub(crate) struct Arrays<T: Scalar, B: Backend<T>> {
+    rule: Recorded<T, B>,
     edges: SmallVec<[Edge<T, B>; 2]>,
     /// The output, where the derivative reads it.
     output: Option<Tensor<T>>,
@@ -61,36 +59,44 @@ impl<T: Scalar, B: Backend<T>> Edge<T, B> {
     }
 }
 
-impl<T: Scalar, B: Backend<T>> Operands<T, B> {
+impl<T: Scalar, B: Backend<T>> Operation<T, B> {
     /// What a node keeps of one application of a rule that made `output`.
-    pub fn new(rule: &Recorded<T, B>, inputs: &[&Value<T, B>], output: &Tensor<T>) -> Self {
+    pub fn new(rule: Recorded<T, B>, inputs: &[&Value<T, B>], output: &Tensor<T>) -> Self {
         let number = |i: usize| inputs.get(i).map_or(Some(T::zero()), |x| x.tensor().number());
         if rule.is_elementwise()
             && let (Some(a), Some(b), Some(output)) = (number(0), number(1), output.number())
         {
             let node = |i: usize| inputs.get(i).and_then(|x| x.node()).cloned();
-            return Operands::Numbers { nodes: [node(0), node(1)], at: Numbers { inputs: [a, b], output } };
+            let at = Numbers { inputs: [a, b], output };
+            return Operation::Numbers { rule, nodes: [node(0), node(1)], at };
         }
         let needs = (0..inputs.len())
             .filter(|&i| inputs[i].tracked().is_some())
             .fold(Needs::NOTHING, |needs, i| needs.and(rule.needs(i)));
         let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
         let edges = inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect();
-        Operands::Arrays(Box::new(Arrays { edges, output: needs.output.then(|| output.clone()) }))
+        Operation::Arrays(Box::new(Arrays { rule, edges, output: needs.output.then(|| output.clone()) }))
+    }
+
+    pub fn rule(&self) -> &Recorded<T, B> {
+        match self {
+            Operation::Numbers { rule, .. } => rule,
+            Operation::Arrays(arrays) => &arrays.rule,
+        }
     }
 
     /// One more than the last input's number.
     pub fn count(&self) -> usize {
         match self {
-            Operands::Numbers { nodes, .. } => nodes.len(),
-            Operands::Arrays(arrays) => arrays.edges.len(),
+            Operation::Numbers { nodes, .. } => nodes.len(),
+            Operation::Arrays(arrays) => arrays.edges.len(),
         }
     }
 
     fn node(&self, i: usize) -> Option<&Arc<Node<T, B>>> {
         match self {
-            Operands::Numbers { nodes, .. } => nodes[i].as_ref(),
-            Operands::Arrays(arrays) => arrays.edges[i].node.as_ref(),
+            Operation::Numbers { nodes, .. } => nodes[i].as_ref(),
+            Operation::Arrays(arrays) => arrays.edges[i].node.as_ref(),
         }
     }
 
@@ -107,16 +113,16 @@ impl<T: Scalar, B: Backend<T>> Operands<T, B> {
     /// Input `i`, where a derivative reads it.
     pub fn input(&self, i: usize) -> Option<Tensor<T>> {
         match self {
-            Operands::Numbers { at, .. } => Some(Tensor::Scalar(at.inputs[i])),
-            Operands::Arrays(arrays) => arrays.edges[i].value.clone(),
+            Operation::Numbers { at, .. } => Some(Tensor::Scalar(at.inputs[i])),
+            Operation::Arrays(arrays) => arrays.edges[i].value.clone(),
         }
     }
 
     /// The output, where a derivative reads it.
     pub fn output(&self) -> Option<Tensor<T>> {
         match self {
-            Operands::Numbers { at, .. } => Some(Tensor::Scalar(at.output)),
-            Operands::Arrays(arrays) => arrays.output.clone(),
+            Operation::Numbers { at, .. } => Some(Tensor::Scalar(at.output)),
+            Operation::Arrays(arrays) => arrays.output.clone(),
         }
     }
 }
@@ -155,7 +161,7 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
         match &self.source {
             Source::Leaf => "leaf",
             Source::Constant => "constant",
-            Source::Operation { rule, .. } => rule.name(),
+            Source::Operation(operation) => operation.rule().name(),
         }
     }
 
@@ -174,12 +180,15 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
 
     /// Of each input, its node, or its data: at least one of them.
     pub fn inputs(&self) -> impl DoubleEndedIterator<Item = (Option<&Arc<Self>>, Option<Tensor<T>>)> {
-        let (operands, count) = match &self.source {
-            Source::Operation { rule: Recorded::Unary(_), operands } => (Some(operands), 1),
-            Source::Operation { operands, .. } => (Some(operands), operands.count()),
-            _ => (None, 0),
+        let operation = match &self.source {
+            Source::Operation(operation) => Some(operation),
+            _ => None,
         };
-        (0..count).filter_map(move |i| operands.map(|all| (all.node(i), all.input(i))))
+        let count = operation.map_or(0, |operation| match operation.rule() {
+            Recorded::Unary(_) => 1,
+            _ => operation.count(),
+        });
+        (0..count).filter_map(move |i| operation.map(|operation| (operation.node(i), operation.input(i))))
     }
 
     pub fn keeps_grad(&self) -> bool {
@@ -196,10 +205,10 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
             }
         };
         match &mut self.source {
-            Source::Operation { operands: Operands::Numbers { nodes, .. }, .. } => {
+            Source::Operation(Operation::Numbers { nodes, .. }) => {
                 nodes.iter_mut().for_each(give);
             }
-            Source::Operation { operands: Operands::Arrays(arrays), .. } => {
+            Source::Operation(Operation::Arrays(arrays)) => {
                 arrays.edges.iter_mut().for_each(|edge| give(&mut edge.node));
             }
             Source::Leaf | Source::Constant => {}

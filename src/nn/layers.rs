@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// In training each running moment becomes `(1 - momentum) running + momentum batch`, in which the variance of the batch
 /// is the unbiased one, over the number of elements less 1, as PyTorch has it. Running moments are constants among the
-/// [`Parameters`]: they are named, counted, saved and loaded with the others, and no step of an optimiser changes them.
+/// [`Parameters`]: they have names there as the others do, and no step of an optimiser changes them.
 ///
 /// ```
 /// use autodiff::Value;

@@ -1,11 +1,8 @@
 //! Linear algebra on inputs that are special: singular, degenerate, rank-deficient, empty, of order 1; and at sizes where
 //! kernels work by blocks.
 
-#[macro_use]
-mod common;
-
+use crate::common::*;
 use autodiff::{Error, Triangle, check_grads, grad, jvp};
-use common::*;
 use ndarray::{Array2, array};
 
 fn matrix<T: Real, const M: usize, const N: usize>(rows: [[f64; N]; M]) -> V<T> {

@@ -1,4 +1,4 @@
-"""Prints the reference values in tests/training.rs: PyTorch's optimisers on f(w, b) = sum((x w + b - y)^2).
+"""Prints the reference values in tests/suite/training.rs: PyTorch's optimisers on f(w, b) = sum((x w + b - y)^2).
 
 Made with Python 3.11 and torch 2.15.0 (CPU, float64); each line is a configuration, then w and b after 5 steps.
 """

@@ -1,9 +1,7 @@
 //! The record: repeated sweeps, shared nodes, deep and wide graphs, and what a record keeps in memory.
 
-mod common;
-
+use crate::common::panic_of;
 use autodiff::{Value, grad, jvp, no_grad, value_and_grad};
-use common::panic_of;
 use ndarray::{ArcArray1, Array1, array, s};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

@@ -1,7 +1,5 @@
 //! Threads that share leaves, each with records of its own.
 
-mod common;
-
 use autodiff::{Value, grad, no_grad};
 use ndarray::array;
 use std::sync::{Arc, Barrier};
@@ -139,7 +137,7 @@ fn a_thread_that_panics_harms_no_other() {
             let x = &x;
             scope.spawn(move || {
                 for _ in 0..100 {
-                    let panic = common::panic_of(|| match i % 4 {
+                    let panic = crate::common::panic_of(|| match i % 4 {
                         0 => grad(|x| x + V::new(array![1.0, 2.0, 3.0]), x),
                         1 => no_grad(|| grad(|_| panic!("a user's error"), x)),
                         2 => {

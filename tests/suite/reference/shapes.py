@@ -1,6 +1,6 @@
 """Writes shapes.json: reductions, scans, orders, indices and shapes, from JAX.
 
-    venv/bin/python tests/reference/shapes.py
+    venv/bin/python tests/suite/reference/shapes.py
 """
 
 import jax

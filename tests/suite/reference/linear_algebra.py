@@ -1,6 +1,6 @@
 """Writes linear_algebra.json: linear algebra, from PyTorch, of matrices made to be well-conditioned.
 
-    venv/bin/python tests/reference/linear_algebra.py
+    venv/bin/python tests/suite/reference/linear_algebra.py
 
 What depends on the signs of vectors (qr, eigh, svd) is seen through functions that do not.
 """

@@ -1,10 +1,7 @@
 //! Sums of products over named axes, against their definition.
 
-#[macro_use]
-mod common;
-
+use crate::common::*;
 use autodiff::{Value, check_grads};
-use common::*;
 use ndarray::array;
 
 fn numbers<T: Real>(shape: &[usize], salt: usize) -> V<T> {

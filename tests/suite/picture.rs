@@ -1,7 +1,5 @@
 //! Pictures of graphs: what they show, that they are well-formed and legible, and that drawing one changes nothing.
 
-mod common;
-
 use autodiff::nn::{Linear, Module, Parameters, Sequential, rng};
 use autodiff::{Value, grad};
 use ndarray::{Array1, Array2, array};
@@ -177,7 +175,7 @@ fn the_picture_in_the_readme_is_current() {
     let (a, _, loss) = quickstart();
     let svg = loss.graph().with_labels([("a", &a), ("loss", &loss)]).to_svg();
     assert!(
-        svg == include_str!("../examples/quickstart.svg"),
+        svg == include_str!("../../examples/quickstart.svg"),
         "cargo run --example quickstart draws another"
     );
 }

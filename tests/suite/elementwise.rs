@@ -1,10 +1,7 @@
 //! Elementwise functions at the points that engines of this kind get wrong: zeros of either sign, infinities, NaN, the
 //! borders of domains, poles and kinks.
 
-#[macro_use]
-mod common;
-
-use common::*;
+use crate::common::*;
 use ndarray::{arr0, array, s};
 
 const INF: f64 = f64::INFINITY;

@@ -1,7 +1,7 @@
 """Writes reductions.json: reductions, scans and orders, from PyTorch, and what carries no gradient: indices, masks, counts,
 constants.
 
-    venv/bin/python tests/reference/reductions.py
+    venv/bin/python tests/suite/reference/reductions.py
 """
 
 import torch

@@ -1,10 +1,7 @@
 //! Shapes: broadcasting and its undoing, empty arrays, lengths of 1, products of every rank, views in any layout.
 
-#[macro_use]
-mod common;
-
+use crate::common::*;
 use autodiff::{Value, where_};
-use common::*;
 use ndarray::{Array, Axis, Ix2, array, s};
 
 type Two<T> = fn(&V<T>, &V<T>) -> V<T>;

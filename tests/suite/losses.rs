@@ -1,11 +1,8 @@
 //! Losses and functions of layers: their definitions, tails, kinks, and mistakes.
 
-#[macro_use]
-mod common;
-
+use crate::common::{Real, array, elements, panic_of};
 use autodiff::nn::*;
 use autodiff::{Value, check_grads};
-use common::{Real, array, elements, panic_of};
 use ndarray::Array2;
 
 both! {

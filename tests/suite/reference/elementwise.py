@@ -1,6 +1,6 @@
 """Writes elementwise.json: elementwise functions, from JAX.
 
-    venv/bin/python tests/reference/elementwise.py
+    venv/bin/python tests/suite/reference/elementwise.py
 """
 
 import jax

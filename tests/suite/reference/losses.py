@@ -1,6 +1,6 @@
 """Writes losses.json: losses and what layers are made of, from PyTorch.
 
-    venv/bin/python tests/reference/losses.py
+    venv/bin/python tests/suite/reference/losses.py
 """
 
 import torch

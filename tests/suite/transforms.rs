@@ -1,7 +1,5 @@
 //! Derivatives of functions: structs, nesting, threads, panics, custom derivatives, and what they cost.
 
-mod common;
-
 use autodiff::{
     Value, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian, jvp,
     linearize, no_grad, value_and_grad, value_and_grad_aux, vjp,
@@ -13,7 +11,7 @@ type V = Value<f64>;
 
 /// The message of a panic.
 fn panic_of<R>(f: impl FnOnce() -> R) -> String {
-    common::panic_of(|| drop(f())).expect("a panic").message
+    crate::common::panic_of(|| drop(f())).expect("a panic").message
 }
 
 #[test]

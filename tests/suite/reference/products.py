@@ -1,6 +1,6 @@
 """Writes products.json: sums of products over named axes, and the products named after someone, from JAX.
 
-    venv/bin/python tests/reference/products.py
+    venv/bin/python tests/suite/reference/products.py
 """
 
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Prints the reference values in tests/layers.rs: PyTorch's batch normalisation.
+"""Prints the reference values in tests/suite/layers.rs: PyTorch's batch normalisation.
 
 Made with torch 2.15.0 (CPU, float64).
 """

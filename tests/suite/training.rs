@@ -1,14 +1,12 @@
 //! Layers, optimisers and batches together: against PyTorch's numbers, and where something is wrong.
 
-mod common;
-
 use autodiff::data::Batches;
 use autodiff::nn::{self, Linear, Module, Parameters, Sequential, rng};
 use autodiff::optim::{Adam, Error, Sgd};
 use autodiff::{Scalar, Value};
 use ndarray::{Array1, Array2, array};
 
-/// Least squares, `sum((x w + b - y)^2)`, as in tests/reference/optim.py.
+/// Least squares, `sum((x w + b - y)^2)`, as in tests/suite/reference/optim.py.
 struct Line<T: Scalar> {
     w: Value<T>,
     b: Value<T>,
@@ -47,7 +45,7 @@ fn after_five(mut step: impl FnMut(&mut Line<f64>)) -> Vec<f64> {
     line.numbers()
 }
 
-/// The numbers are those of tests/reference/optim.py.
+/// The numbers are those of tests/suite/reference/optim.py.
 #[test]
 fn sgd_steps_as_pytorch_does() {
     let run = |mut sgd: Sgd| after_five(|line| sgd.step(line));
@@ -220,7 +218,7 @@ fn mistakes_are_reported_at_the_line_of_the_caller() {
         ("Sgd: the model has no parameters", line!(), &|| Sgd::new(0.1).step(&mut Vec::<Value>::new())),
     ];
     for (start, expected_line, call) in calls {
-        let panic = common::panic_of(call).expect("a panic");
+        let panic = crate::common::panic_of(call).expect("a panic");
         assert!(panic.message.starts_with(start), "{panic:?}");
         assert!(panic.file.ends_with("training.rs"), "{panic:?}");
         assert_eq!(panic.line, expected_line, "{panic:?}");

@@ -1,13 +1,10 @@
 //! Layers that differ in training, and tables of vectors: their definitions, PyTorch's numbers, modes, mistakes, and networks
 //! that learn with them.
 
-#[macro_use]
-mod common;
-
+use crate::common::{Real, array, elements, numbers, panic_of};
 use autodiff::nn::*;
 use autodiff::optim::Adam;
 use autodiff::{Value, check_grads, grad, jvp, value_and_grad_aux};
-use common::{Real, array, elements, numbers, panic_of};
 use ndarray::{Array2, ArrayD};
 
 both! {
@@ -32,7 +29,7 @@ fn about<T: Real>(got: &Value<T>, want: &[f64]) {
     assert!(got.len() == want.len() && got.iter().zip(want).all(close), "got {got:?}, expected {want:?}");
 }
 
-/// The numbers are those of tests/reference/layers.py.
+/// The numbers are those of tests/suite/reference/layers.py.
 fn batch_norm_is_that_of_pytorch<T: Real>() {
     let x = leaf::<T>(&[4, 2], &[1.0, 2.0, 3.0, 5.0, -1.0, 0.5, 0.25, -2.0]);
     let mut layer = BatchNorm::new(2);
@@ -177,7 +174,7 @@ fn dropout_keeps_the_mean<T: Real>() {
 fn dropout_of_nothing_of_all_and_of_infinities<T: Real>() {
     let x = leaf::<T>(&[5], &[1.0, -0.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN]);
     let y = dropout(&x, 0.0, &mut rng(0));
-    assert!(elements(&y).iter().zip(elements(&x)).all(|(&y, x)| common::same(y, x, true)));
+    assert!(elements(&y).iter().zip(elements(&x)).all(|(&y, x)| crate::common::same(y, x, true)));
     let y = dropout(&x, 1.0, &mut rng(0));
     assert_eq!(elements(&y), [0.0; 5]);
     assert_eq!(elements(&grad(|x| dropout(&x.square(), 1.0, &mut rng(0)).sum(), &x))[..4], [0.0; 4]);

@@ -1,11 +1,8 @@
 //! Reductions, scans, orders and indices at the points that engines of this kind get wrong: zeros in products, ties, NaN,
 //! infinities, numbers at the ends of the range, axes with nothing or one element.
 
-#[macro_use]
-mod common;
-
+use crate::common::*;
 use autodiff::{Indexing, Pad, Value, check_grads, jacobian};
-use common::*;
 use ndarray::{Array1, array, s};
 
 const INF: f64 = f64::INFINITY;

@@ -1,10 +1,7 @@
 //! Convolutions and pooling against loops over every element, and their derivatives.
 
-#[macro_use]
-mod common;
-
+use crate::common::*;
 use autodiff::{Conv, Pool, Value, check_grads};
-use common::*;
 use ndarray::{ArrayD, IxDyn, array};
 
 fn numbers<T: Real>(shape: &[usize], salt: usize) -> V<T> {

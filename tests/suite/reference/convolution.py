@@ -1,7 +1,7 @@
 """Writes convolution.json: convolutions and pooling, from PyTorch.
 
     venv/bin/pip install torch
-    venv/bin/python tests/reference/convolution.py
+    venv/bin/python tests/suite/reference/convolution.py
 """
 
 from harness import torch_case, write

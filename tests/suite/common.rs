@@ -1,5 +1,4 @@
 //! What the integration tests share: both element types on the default backend, and exact comparisons.
-#![allow(dead_code, unused_macros)] // each test binary uses a part
 
 use autodiff::{DefaultBackend, Scalar};
 use ndarray::{ArrayD, IxDyn};

@@ -2,11 +2,8 @@
 //! NaN, subnormals, the largest numbers, ties and the borders of domains.
 #![allow(clippy::excessive_precision)]
 
-#[macro_use]
-mod common;
-
+use crate::common::*;
 use autodiff::{Value, grad, where_};
-use common::*;
 use ndarray::array;
 
 const INF: f64 = f64::INFINITY;

@@ -1,12 +1,10 @@
 //! Mistakes: the message names the operation, what it got and what it expected, and points at the caller's line.
 
-mod common;
-
+use crate::common::panic_of;
 use autodiff::{
     Error, Indexing, Pad, Triangle, Value, grad, jvp, logical_and, logical_or, logical_xor, no_grad,
     value_and_grad, where_,
 };
-use common::panic_of;
 use ndarray::{ArrayD, array, s};
 
 type V = Value<f64>;

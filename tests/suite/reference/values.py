@@ -1,7 +1,7 @@
 """Writes values.json: what the engine must compute, from independent engines.
 
     python3 -m venv venv && venv/bin/pip install jax numpy mpmath
-    venv/bin/python tests/reference/values.py
+    venv/bin/python tests/suite/reference/values.py
 
 `cases` come from JAX: see `harness.py`.
 

@@ -1,0 +1,23 @@
+//! The suite, on the default backend. What belongs to the process, and what examples read, has programs of its own beside it.
+
+#[macro_use]
+mod common;
+mod convolution;
+mod costs;
+mod elementwise;
+mod fusion;
+mod graph;
+mod layers;
+mod linalg;
+mod literals;
+mod losses;
+mod misuse;
+mod numerics;
+mod picture;
+mod products;
+mod reductions;
+mod reference;
+mod shapes;
+mod threads;
+mod training;
+mod transforms;
