@@ -265,7 +265,7 @@ fn every_operation_of_the_table_is_tested() {
     let cases = conformance::operations::<f64, Native>();
     let all = |files: Vec<(String, String)>| files.into_iter().map(|(_, text)| text).collect::<String>();
     let tests = path("../tests");
-    let references = all(texts(&tests.join("reference"), "json"));
+    let references = all(texts(&tests, "json"));
     let checks = all(texts(&tests, "rs")) + &all(texts(&path("src/check"), "rs"));
     for name in listed() {
         let tested = cases.contains(&name)
