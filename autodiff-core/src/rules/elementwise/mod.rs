@@ -85,6 +85,17 @@ macro_rules! bind {
     };
 }
 
+/// Writes the derivatives of all rows, of one text, over values and over numbers.
+macro_rules! derivatives {
+    ([$($generics:tt)*] ($self:ident, $at:ident $(, $i:ident)?) $body:block) => {
+        #[allow(unused_variables)] // not every derivative reads the parameter
+        fn partial<$($generics)* B: Backend<T>>($self, $at: &Primal<'_, T, B> $(, $i: usize)?) -> Partial<Value<T, B>> $body
+
+        #[allow(unused_variables, clippy::op_ref)] // written for values
+        fn slope<$($generics)*>($self, $at: &Numbers<T> $(, $i: usize)?) -> Partial<Number<T>> $body
+    };
+}
+
 /// A block of an operation's work: its loops run on the widest vectors.
 struct Block<'a, Op, Operands, T> {
     op: Op,
@@ -144,26 +155,16 @@ macro_rules! unary {
                 simd::widest(Block { op: self, operands: x, y });
             }
 
-            #[allow(unused_variables)] // not every derivative reads the parameter
-            fn partial<B: Backend<T>>(self, at: &Primal<'_, T, B>) -> Partial<Value<T, B>> {
-                match self { $(
-                    Unary::$name $({ $p })? => {
-                        bind!($dx, at.x(0));
-                        bind!($dy, at.y());
-                        Partial::from($d)
-                    }
-                )* }
-            }
-
-            #[allow(unused_variables, clippy::op_ref)] // written for values
-            fn slope(self, at: &Numbers<T>) -> Partial<Number<T>> {
-                match self { $(
-                    Unary::$name $({ $p })? => {
-                        bind!($dx, at.x(0));
-                        bind!($dy, at.y());
-                        Partial::from($d)
-                    }
-                )* }
+            derivatives! {
+                [] (self, at) {
+                    match self { $(
+                        Unary::$name $({ $p })? => {
+                            bind!($dx, at.x(0));
+                            bind!($dy, at.y());
+                            Partial::from($d)
+                        }
+                    )* }
+                }
             }
 
             /// The cotangent of a number, given that of the result, `g`. `None` is zero.
@@ -293,39 +294,23 @@ macro_rules! binary {
                 simd::widest(Block { op: self, operands: [a, b], y });
             }
 
-            fn partial<T: Scalar, B: Backend<T>>(self, at: &Primal<'_, T, B>, i: usize) -> Partial<Value<T, B>> {
-                match self { $(
-                    Binary::$name if i == 0 => {
-                        bind!($ax, at.x(0));
-                        bind!($ab, at.x(1));
-                        bind!($ay, at.y());
-                        Partial::from($da)
-                    }
-                    Binary::$name => {
-                        bind!($bx, at.x(0));
-                        bind!($bb, at.x(1));
-                        bind!($by, at.y());
-                        Partial::from($db)
-                    }
-                )* }
-            }
-
-            #[allow(clippy::op_ref)] // written for values
-            fn slope<T: Scalar>(self, at: &Numbers<T>, i: usize) -> Partial<Number<T>> {
-                match self { $(
-                    Binary::$name if i == 0 => {
-                        bind!($ax, at.x(0));
-                        bind!($ab, at.x(1));
-                        bind!($ay, at.y());
-                        Partial::from($da)
-                    }
-                    Binary::$name => {
-                        bind!($bx, at.x(0));
-                        bind!($bb, at.x(1));
-                        bind!($by, at.y());
-                        Partial::from($db)
-                    }
-                )* }
+            derivatives! {
+                [T: Scalar,] (self, at, i) {
+                    match self { $(
+                        Binary::$name if i == 0 => {
+                            bind!($ax, at.x(0));
+                            bind!($ab, at.x(1));
+                            bind!($ay, at.y());
+                            Partial::from($da)
+                        }
+                        Binary::$name => {
+                            bind!($bx, at.x(0));
+                            bind!($bb, at.x(1));
+                            bind!($by, at.y());
+                            Partial::from($db)
+                        }
+                    )* }
+                }
             }
 
             /// The cotangent of number `i`, given that of the result, `g`. `None` is zero.
