@@ -3,6 +3,7 @@
 
 mod convolution;
 mod elementwise;
+mod layers;
 mod linear_algebra;
 mod losses;
 mod products;
@@ -257,20 +258,28 @@ mod cases {
         linear_algebra: "linear_algebra.json", 380, |op, args, x| {
             linear_algebra::apply(op, args, x).expect("a function of matrices")
         };
-        losses: "losses.json", 270, losses::apply;
+        losses: "losses.json", 240, losses::apply;
+        layers: "layers.json", 120, layers::apply;
         reductions: "reductions.json", 590, reductions::apply;
     }
 
-    /// `OPERATIONS.md` is the list of operations.
+    /// `OPERATIONS.md` is the list of operations, and the source of networks that of its functions.
     #[test]
     fn every_operation_has_reference_values() {
         let page = include_str!("../../autodiff-core/OPERATIONS.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-        let names: Vec<&str> = rows.map(|(name, _)| name).collect();
-        assert!(names.len() > 150, "{} operations", names.len());
-        for name in names {
-            let case = format!("\"op\":\"{name}\"");
-            assert!(FILES.iter().any(|file| file.contains(&case)), "{name} has no reference values");
+        let source =
+            concat!(include_str!("../../src/nn/functional.rs"), include_str!("../../src/nn/losses.rs"));
+        let functions = source.lines().filter_map(|line| line.strip_prefix("    fn ")?.split_once(", try_"));
+        let (names, functions): (Vec<_>, Vec<_>) = (rows.collect(), functions.collect());
+        assert!(names.len() > 150 && functions.len() > 15, "{} and {}", names.len(), functions.len());
+        // Other files have functions of the same names, as a user would write them.
+        let networks = [include_str!("reference/layers.json"), include_str!("reference/losses.json")];
+        for (names, files) in [(names, FILES), (functions, &networks)] {
+            for (name, _) in names {
+                let case = format!("\"op\":\"{name}\"");
+                assert!(files.iter().any(|file| file.contains(&case)), "{name} has no reference values");
+            }
         }
         let all: usize = FILES.iter().map(|text| file(text)["cases"].as_array().expect("cases").len()).sum();
         assert!(all > 2500, "{all} cases");

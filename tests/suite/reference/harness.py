@@ -19,6 +19,7 @@ jax.config.update("jax_enable_x64", True)
 rng = np.random.default_rng(20240229)
 UNIT = 64
 cases = []
+versions = {"python": platform.python_version(), "numpy": np.__version__}
 
 
 def weights(n):
@@ -35,6 +36,7 @@ def numbers(array):
 
 def of_jax(f, arrays, w, v):
     """The value, the gradients and the products with the Hessian."""
+    versions["jax"] = jax.__version__
     values = tuple(map(jnp.asarray, arrays))
     every = tuple(range(len(values)))
     y = f(*values)
@@ -46,6 +48,7 @@ def of_jax(f, arrays, w, v):
 
 def of_torch(f, arrays, w, v):
     """The same."""
+    versions["torch"] = torch.__version__
     values = [torch.tensor(a, requires_grad=True) for a in arrays]
     y = f(*values)
     w = torch.tensor(w(y.numel())).reshape(y.shape)
@@ -99,12 +102,14 @@ def line(x):
     return json.dumps(x, separators=(",", ":"), allow_nan=False)
 
 
-def write(script, sections=(), **versions):
-    """Writes the cases to the JSON file beside the script, and after them sections: names with texts."""
-    versions = {"python": platform.python_version(), "jax": jax.__version__, "torch": torch.__version__, "numpy": np.__version__, **versions}
+def write(script, sections=(), **more):
+    """Writes the cases to the JSON file beside the script, and after them sections: names with texts.
+
+    The versions are those of what the cases came from, and more.
+    """
     path = pathlib.Path(script).with_suffix(".json")
     with path.open("w") as out:
-        out.write('{"versions":' + line(versions) + ',\n"cases":[\n' + ",\n".join(map(line, cases)) + "\n]")
+        out.write('{"versions":' + line({**versions, **more}) + ',\n"cases":[\n' + ",\n".join(map(line, cases)) + "\n]")
         for name, text in sections:
             out.write(",\n" + line(name) + ":" + text)
         out.write("}\n")

@@ -1,4 +1,4 @@
-"""Writes losses.json: losses and what layers are made of, from PyTorch.
+"""Writes losses.json: losses, from PyTorch.
 
     venv/bin/python tests/suite/reference/losses.py
 """
@@ -55,23 +55,5 @@ def losses():
                  [shape, ranged(shape, 0.05, 0.95)], reduction=reduction)
 
 
-def layers():
-    for shape in [(4,), (2, 3), (2, 2, 5)]:
-        features = shape[-1:]
-        for eps in [1e-5, 0.1]:
-            case("layer_norm", lambda x: nn.layer_norm(x, features, eps=eps), [shape], eps=eps)
-            case("layer_norm", lambda x, g, b: nn.layer_norm(x, features, g, b, eps), [shape, features, features], eps=eps)
-            case("rms_norm", lambda x: nn.rms_norm(x, features, eps=eps), [shape], eps=eps)
-            case("rms_norm", lambda x, g: nn.rms_norm(x, features, g, eps), [shape, features], eps=eps)
-    attention = nn.scaled_dot_product_attention
-    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        for q, k, v in [((2, 3), (2, 3), (2, 3)), ((3, 2), (4, 2), (4, 3)), ((2, 3, 2), (2, 3, 2), (2, 3, 2)),
-                        ((1, 2, 3, 2), (1, 2, 3, 2), (1, 2, 3, 4))]:
-            for causal in [False, True]:
-                case("attention", lambda q, k, v: attention(q, k, v, is_causal=causal), [q, k, v], causal=causal)
-            case("attention", lambda q, k, v, m: attention(q, k, v, m), [q, k, v, (q[-2], k[-2])], causal=False)
-
-
 losses()
-layers()
 write(__file__)

@@ -1,4 +1,4 @@
-//! Losses, and what layers are made of.
+//! Losses.
 
 use super::*;
 use autodiff::nn::{self, CrossEntropy, Reduction};
@@ -11,9 +11,7 @@ pub fn apply<T: Real<B = DefaultBackend>>(op: &str, args: &Json, x: &[V<T>]) -> 
         other => panic!("no reduction {other:?}"),
     };
     let delta = || T::of(number(&args["delta"]));
-    let eps = || number(&args["eps"]);
     let labels = || lengths(&args["labels"]);
-    let causal = || args["causal"] == Json::Bool(true);
     match (op, x) {
         ("mse_loss", [x, t]) => nn::mse_loss(x, t, how()),
         ("l1_loss", [x, t]) => nn::l1_loss(x, t, how()),
@@ -33,9 +31,6 @@ pub fn apply<T: Real<B = DefaultBackend>>(op: &str, args: &Json, x: &[V<T>]) -> 
             nn::cross_entropy_loss(x, &labels(), &options)
         }
         ("soft_cross_entropy_loss", [x, t]) => nn::soft_cross_entropy_loss(x, t, how()),
-        ("layer_norm", [x, rest @ ..]) => nn::layer_norm(x, rest.first(), rest.get(1), eps()),
-        ("rms_norm", [x, rest @ ..]) => nn::rms_norm(x, rest.first(), eps()),
-        ("attention", [q, k, v, mask @ ..]) => nn::attention(q, k, v, mask.first(), causal()),
         _ => panic!("no function {op:?} of {} inputs", x.len()),
     }
 }
