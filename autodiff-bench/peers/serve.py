@@ -665,17 +665,23 @@ def build(peer, name):
     return getattr(peer, method)(*rest)
 
 
-def measure(cell, seconds):
-    """Times `cell` for so many seconds, at least once; a call of over half a second is not repeated to warm up."""
+# A call that takes longer need not be timed twice.
+LONG_MS = 500
+
+
+def timed(call):
+    """What `call` gives, and the milliseconds it takes."""
     start = time.perf_counter()
-    cell()
-    first = time.perf_counter() - start
-    times = [1e3 * first] if first > 0.5 else []
+    result = call()
+    return result, 1e3 * (time.perf_counter() - start)
+
+
+def measure(cell, seconds, least):
+    """Times `cell` for so many seconds, and so many times at least."""
+    times = []
     end = time.perf_counter() + seconds
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        cell()
-        times.append(1e3 * (time.perf_counter() - start))
+    while len(times) < least or time.perf_counter() < end:
+        times.append(timed(cell)[1])
     return {"min_ms": min(times), "median_ms": statistics.median(times), "reps": len(times)}
 
 
@@ -696,7 +702,7 @@ def main():
         }
     )
     name = cell = None
-    first = {}
+    first, least = {}, 2
     for line in sys.stdin:
         command, *words = line.split() or [""]
         if not command:
@@ -711,12 +717,13 @@ def main():
                 name = cell = None
                 gc.collect()
                 cell, gradients = build(peer, asked)
-                value = cell()
+                value, ms = timed(cell)
                 first = {"value": value, "grad_norm": norm(gradients())}
+                least = 1 if ms > LONG_MS else 2
                 del gradients
                 name = asked
             if command == "run":
-                record = {**first, **measure(cell, float(words[1]))}
+                record = {**first, **measure(cell, float(words[1]), least)}
                 if note := getattr(peer, "notes", {}).get(name):
                     record["note"] = note
             else:

@@ -24,7 +24,7 @@ type Build = fn(&Workload) -> Cell;
 
 /// The stack of both threads: graphs are walked, and dropped, recursively.
 const STACK: usize = 8 << 30;
-/// A call that takes longer is neither repeated to warm up nor tried on the second thread: its heap matters less.
+/// A call that takes longer need not be timed twice, and is not tried on the second thread: its heap matters less.
 const LONG: Duration = Duration::from_millis(500);
 
 /// Serves `peer` until the end of the input.
@@ -51,46 +51,14 @@ pub fn serve(peer: Peer) {
     std::panic::set_hook(Box::new(|_| ()));
     let mut here = Bench::new(peer.lacks, build);
     let mut there = Worker::start(peer.lacks, build);
-    // The workload measured last, and whether on the worker.
-    let mut last: Option<(String, bool)> = None;
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let words: Vec<&str> = line.split_whitespace().collect();
         let (name, answer) = match words[..] {
             [] => continue,
             ["quit"] => break,
-            ["run", name, seconds] => {
-                let seconds = seconds.parse().unwrap_or(1.0);
-                let known = last.take().filter(|(last, _)| last == name);
-                let worker = known.map(|(_, worker)| Ok(worker)).unwrap_or_else(|| {
-                    there.drop_cell();
-                    if here.build(name)?.first > LONG {
-                        return Ok(false);
-                    }
-                    let main_ms = milliseconds(&here.run(name, 0.2))?;
-                    // Each thread has a heap of its own, and which is the faster depends on the workload.
-                    let worker_ms = milliseconds(&there.run(name, 0.2)).unwrap_or(f64::INFINITY);
-                    Ok(worker_ms < main_ms)
-                });
-                let answer = worker.and_then(|worker| {
-                    let mut answer = if worker {
-                        here.drop_cell();
-                        there.run(name, seconds)?
-                    } else {
-                        there.drop_cell();
-                        here.run(name, seconds)?
-                    };
-                    last = Some((name.into(), worker));
-                    answer["note"] = if worker { "spawned thread" } else { "main thread" }.into();
-                    Ok(answer)
-                });
-                (name, answer)
-            }
-            ["memory", name] => {
-                there.drop_cell();
-                last = None;
-                (name, here.memory(name))
-            }
+            ["run", name, seconds] => (name, run(&mut here, &mut there, name, seconds.parse().unwrap_or(1.0))),
+            ["memory", name] => (name, here.memory(name)),
             _ => ("", Err(format!("not supported: no such command: {line:?}"))),
         };
         let mut record = answer.unwrap_or_else(|e| json!({ "error": e }));
@@ -99,8 +67,22 @@ pub fn serve(peer: Peer) {
     }
 }
 
-fn milliseconds(answer: &Result<Value, String>) -> Result<f64, String> {
-    answer.as_ref().map(|x| x["min_ms"].as_f64().unwrap_or(f64::INFINITY)).map_err(String::clone)
+/// Measures on both threads, half the time on each, and keeps the faster: each has a heap of its own, and which
+/// is the faster depends on the workload.
+fn run(here: &mut Bench, there: &mut Worker, name: &str, seconds: f64) -> Result<Value, String> {
+    let noted = |mut answer: Value, note: &str| {
+        answer["note"] = note.into();
+        answer
+    };
+    if here.build(name)?.first > LONG {
+        return Ok(noted(here.run(name, seconds)?, "main thread"));
+    }
+    let main = here.run(name, seconds / 2.0)?;
+    let milliseconds = |answer: &Value| answer["min_ms"].as_f64().unwrap_or(f64::INFINITY);
+    match there.run(name, seconds / 2.0) {
+        Ok(spawned) if milliseconds(&spawned) < milliseconds(&main) => Ok(noted(spawned, "spawned thread")),
+        _ => Ok(noted(main, "main thread")),
+    }
 }
 
 fn say(record: Value) {
@@ -198,11 +180,9 @@ impl Bench {
     fn run(&mut self, name: &str, seconds: f64) -> Result<Value, String> {
         self.caught(|bench| {
             let kept = bench.build(name)?;
-            if kept.first <= LONG {
-                (kept.cell)(&mut Norm::none());
-            }
+            let least = if kept.first <= LONG { 2 } else { 1 };
             let (end, mut times) = (Instant::now() + Duration::from_secs_f64(seconds), Vec::new());
-            while times.len() < 3 || Instant::now() < end {
+            while times.len() < least || Instant::now() < end {
                 let start = Instant::now();
                 std::hint::black_box((kept.cell)(&mut Norm::none()));
                 times.push(start.elapsed().as_secs_f64() * 1e3);
@@ -234,26 +214,21 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.chars().take(300).collect()
 }
 
-/// A `Bench` on a thread of its own.
+/// A `Bench` on a thread of its own, which keeps nothing between its runs.
 struct Worker {
-    commands: Sender<Option<(String, f64)>>,
+    commands: Sender<(String, f64)>,
     answers: Receiver<Result<Value, String>>,
 }
 
 impl Worker {
     fn start(lacks: Lacks, build: Build) -> Self {
-        let (commands, inbox) = channel::<Option<(String, f64)>>();
+        let (commands, inbox) = channel::<(String, f64)>();
         let (outbox, answers) = channel();
         let work = move || {
             let mut bench = Bench::new(lacks, build);
-            for command in inbox {
-                let answer = match command {
-                    Some((name, seconds)) => bench.run(&name, seconds),
-                    None => {
-                        bench.drop_cell();
-                        Ok(Value::Null)
-                    }
-                };
+            for (name, seconds) in inbox {
+                let answer = bench.run(&name, seconds);
+                bench.drop_cell();
                 if outbox.send(answer).is_err() {
                     break;
                 }
@@ -263,18 +238,9 @@ impl Worker {
         Self { commands, answers }
     }
 
-    fn ask(&mut self, command: Option<(String, f64)>) -> Result<Value, String> {
-        let gone = |_| "the worker has gone".to_string();
-        self.commands.send(command).map_err(|_| "the worker has gone".to_string())?;
-        self.answers.recv().map_err(gone)?
-    }
-
     fn run(&mut self, name: &str, seconds: f64) -> Result<Value, String> {
-        self.ask(Some((name.into(), seconds)))
-    }
-
-    fn drop_cell(&mut self) {
-        // A worker that has gone keeps nothing.
-        let _ = self.ask(None);
+        let gone = || "the worker has gone".to_string();
+        self.commands.send((name.into(), seconds)).map_err(|_| gone())?;
+        self.answers.recv().map_err(|_| gone())?
     }
 }
