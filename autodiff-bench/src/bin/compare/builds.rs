@@ -2,7 +2,7 @@
 
 use crate::machine;
 use crate::peers::folder;
-use crate::report::write;
+use crate::results::write;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;

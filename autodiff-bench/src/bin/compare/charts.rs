@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use std::path::Path;
 
 /// Colours that stay apart for readers who do not see red and green apart (Okabe and Ito).
-const COLOURS: [RGBColor; 8] = [
+const COLOURS: [RGBColor; 9] = [
     RGBColor(0, 114, 178),
     RGBColor(86, 180, 233),
     RGBColor(213, 94, 0),
@@ -14,6 +14,7 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(204, 121, 167),
     RGBColor(120, 120, 120),
     RGBColor(60, 60, 60),
+    RGBColor(240, 228, 66),
 ];
 
 pub fn draw(path: &Path, view: &View) -> Result<(), String> {

@@ -3,15 +3,20 @@
 //!     cargo run --release -p autodiff-bench --features blas --bin compare -- --help
 #![forbid(unsafe_code)]
 
+mod agree;
 mod builds;
 mod charts;
+mod install;
 mod machine;
 mod peers;
 mod report;
+mod results;
+mod rounds;
 mod run;
 mod serve;
 
 use clap::{Parser, Subcommand};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,13 +25,17 @@ use std::process::ExitCode;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// A short time for each cell: good for a look, not for a claim.
+    /// One short round: good for a look, not for a claim.
     #[arg(long)]
     quick: bool,
+    /// How often everything is measured: of two runs of 3 rounds chance keeps 1 cell in 10 apart, of 4 rounds 1 in 35, of
+    /// 6 rounds 1 in 462.
+    #[arg(long, default_value = "4")]
+    rounds: NonZeroUsize,
     /// Only workloads whose name contains this, as in `W4` or `W3_matmul_256`; several after commas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these peers, after commas. Known: native, blas, torch, jax, hips, candle, burn, rag.
+    /// Only these peers, after commas. Known: native, blas, torch, jax, hips, candle, burn, rag, tenferro.
     #[arg(long, value_delimiter = ',')]
     peers: Vec<String>,
     /// Element types.
@@ -61,6 +70,13 @@ enum Command {
     Builds,
     /// Draws the report again from `results.jsonl` in the folder.
     Redraw,
+    /// Tells how many cells of two reports agree: their intervals, from the fastest round to the slowest, overlap. Fails
+    /// where fewer than 95 in 100 do.
+    Agree {
+        /// The folders of the reports.
+        a: PathBuf,
+        b: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -69,6 +85,7 @@ fn main() -> ExitCode {
         Some(Command::Serve { backend, dtype, threads }) => serve::serve(backend, *dtype, *threads),
         Some(Command::Builds) => builds::run(&arguments.out),
         Some(Command::Redraw) => report::redraw(&arguments.out),
+        Some(Command::Agree { a, b }) => agree::run(a, b),
         None => run::run(&arguments),
     };
     match done {

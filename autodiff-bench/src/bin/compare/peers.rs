@@ -15,6 +15,9 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }
 
+/// The engine that needs a newer Rust than the others.
+pub const NEWER: &str = "tenferro";
+
 /// An engine that can be started.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -35,7 +38,7 @@ impl Engine {
         let ours = ["native", "blas"].map(|name| Engine { name, kind: Kind::Ours });
         let python =
             ["torch", "jax", "hips"].map(|name| Engine { name, kind: Kind::Python(python.to_path_buf()) });
-        let rust = ["candle", "burn", "rag"].map(|name| {
+        let rust = ["candle", "burn", "rag", "tenferro"].map(|name| {
             let program = folder().join("rust/target/release").join(format!("peer-{name}"));
             Engine { name, kind: Kind::Rust(program) }
         });
@@ -48,8 +51,11 @@ impl Engine {
             Kind::Ours if self.name == "blas" && !cfg!(feature = "blas") => {
                 Some("build with --features blas".to_string())
             }
+            Kind::Rust(path) if self.name == NEWER && !path.exists() => {
+                Some(format!("{} is not there; --install builds it with Rust 1.96 or later", path.display()))
+            }
             Kind::Python(path) | Kind::Rust(path) if !path.exists() => {
-                Some(format!("{} is not there", path.display()))
+                Some(format!("{} is not there; see --install", path.display()))
             }
             _ => None,
         }
@@ -81,8 +87,9 @@ impl Engine {
         let mut child = command.spawn().map_err(|e| format!("{}: taskset: {e}", self.name))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err("no pipes".to_string()) };
-        let mut peer =
-            Peer { name: self.name, child, stdin, stdout: BufReader::new(stdout), hello: Hello::default() };
+        let engine = self.clone();
+        let stdout = BufReader::new(stdout);
+        let mut peer = Peer { engine, dtype, threads, child, stdin, stdout, hello: Hello::default() };
         peer.hello = peer.listen()?;
         Ok(peer)
     }
@@ -96,8 +103,10 @@ pub struct Hello {
 
 /// A running engine.
 pub struct Peer {
-    pub name: &'static str,
     pub hello: Hello,
+    engine: Engine,
+    dtype: Dtype,
+    threads: usize,
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -116,7 +125,15 @@ struct Memory {
 }
 
 impl Peer {
+    pub fn name(&self) -> &'static str {
+        self.engine.name
+    }
+
+    /// Times a workload for about `seconds`, in a new process where the last workload was the end of the old one.
     pub fn measure(&mut self, workload: &str, seconds: f64) -> Result<Measurement, String> {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            *self = self.engine.start(self.dtype, self.threads)?;
+        }
         self.ask(&format!("run {workload} {seconds}"))
     }
 
@@ -144,7 +161,8 @@ impl Peer {
             match self.stdout.read_line(&mut line) {
                 Ok(0) | Err(_) => return Err(self.died()),
                 Ok(_) if line.starts_with('{') => {
-                    return serde_json::from_str(&line).map_err(|e| format!("{}: {e} in {line}", self.name));
+                    return serde_json::from_str(&line)
+                        .map_err(|e| format!("{}: {e} in {line}", self.name()));
                 }
                 Ok(_) => {}
             }
@@ -165,25 +183,4 @@ impl Drop for Peer {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// Makes what is missing: a Python with the packages, and the Rust peers.
-pub fn install(python: &Path) -> Result<(), String> {
-    let run = |command: &mut Command| match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{command:?} failed ({status})")),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    };
-    if !python.exists() {
-        let bin =
-            python.parent().and_then(Path::parent).ok_or("--python is not inside a virtual environment")?;
-        run(Command::new("python3").args(["-m", "venv"]).arg(bin))?;
-        let requirements = folder().join("requirements.txt");
-        run(Command::new(python).args(["-m", "pip", "install", "-r"]).arg(requirements))?;
-    }
-    run(Command::new("cargo")
-        .args(["build", "--release"])
-        .current_dir(folder().join("rust"))
-        .env("CARGO_TARGET_DIR", folder().join("rust/target"))
-        .env("RUSTFLAGS", "-C target-cpu=native"))
 }

@@ -1,133 +1,18 @@
-//! The report: raw figures, tables and charts in a folder.
+//! The report: tables and charts beside the raw figures.
 
+use crate::agree;
 use crate::charts;
-use crate::machine;
+use crate::results::{self, Conditions, Row, Times, setting, write};
 use crate::serve::Dtype;
-use autodiff_bench::floors::Floors;
-use autodiff_bench::measure::Measurement;
 use autodiff_bench::workloads::workloads;
 use autodiff_core::Native;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
-
-/// One cell: an engine on a workload. A cell without times says why.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Row {
-    pub peer: String,
-    pub workload: String,
-    pub dtype: Dtype,
-    pub threads: usize,
-    #[serde(flatten)]
-    pub times: Option<Times>,
-    /// The most memory that a process of its own held while it called the workload three times.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub peak_mib: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Times {
-    pub min_ms: f64,
-    pub median_ms: f64,
-    pub reps: usize,
-    /// How far the fastest repetition of a round was above that of the best round, as a share of it.
-    pub spread: f64,
-}
-
-impl Row {
-    /// The times of several rounds of one cell.
-    pub fn of_rounds(rounds: &[Measurement]) -> Option<Times> {
-        let mut mins: Vec<f64> = rounds.iter().map(|m| m.min_ms).collect();
-        let mut medians: Vec<f64> = rounds.iter().map(|m| m.median_ms).collect();
-        mins.sort_by(f64::total_cmp);
-        medians.sort_by(f64::total_cmp);
-        let (best, worst) = (*mins.first()?, *mins.last()?);
-        Some(Times {
-            min_ms: best,
-            median_ms: medians[medians.len() / 2],
-            reps: rounds.iter().map(|m| m.reps).sum(),
-            spread: worst / best - 1.0,
-        })
-    }
-
-    pub fn new(
-        peer: &str,
-        workload: &str,
-        dtype: Dtype,
-        threads: usize,
-        outcome: Result<Times, String>,
-    ) -> Self {
-        let (times, error) = match outcome {
-            Ok(times) => (Some(times), None),
-            Err(error) => (None, Some(error)),
-        };
-        Row {
-            peer: peer.to_string(),
-            workload: workload.to_string(),
-            dtype,
-            threads,
-            times,
-            peak_mib: None,
-            error,
-        }
-    }
-}
-
-/// What the figures were measured on and with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Conditions {
-    pub date: String,
-    pub processor: String,
-    pub command: String,
-    pub versions: BTreeMap<String, String>,
-    /// Rates of the machine for each setting.
-    pub floors: BTreeMap<String, Floors>,
-}
-
-impl Conditions {
-    pub fn here() -> Self {
-        let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-        Conditions {
-            date: machine::now(),
-            processor: machine::processor(),
-            command: format!(
-                "cargo run --release -p autodiff-bench --features blas --bin compare -- {command}"
-            ),
-            versions: BTreeMap::new(),
-            floors: BTreeMap::new(),
-        }
-    }
-}
-
-/// A setting's name, as in `f64, 1 thread`.
-pub fn setting(dtype: Dtype, threads: usize) -> String {
-    format!("{}, {threads} thread{}", dtype.name(), if threads == 1 { "" } else { "s" })
-}
-
-/// Writes the raw figures.
-pub fn save(folder: &Path, rows: &[Row], conditions: &Conditions) -> Result<(), String> {
-    fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let lines: String =
-        rows.iter().map(|row| serde_json::to_string(row).expect("plain data") + "\n").collect();
-    write(&folder.join("results.jsonl"), &lines)?;
-    write(&folder.join("conditions.json"), &serde_json::to_string_pretty(conditions).expect("plain data"))
-}
-
-/// Writes a file as a whole, or leaves the one that was there.
-pub fn write(path: &Path, text: &str) -> Result<(), String> {
-    let temporary = path.with_extension("new");
-    fs::write(&temporary, text)
-        .and_then(|()| fs::rename(&temporary, path))
-        .map_err(|e| format!("{}: {e}", path.display()))
-}
 
 /// Writes all of the report.
 pub fn draw(folder: &Path, rows: &[Row], conditions: &Conditions) -> Result<(), String> {
-    save(folder, rows, conditions)?;
+    results::save(folder, rows, conditions)?;
     let mut page = String::from("# Comparison\n\n");
     let _ = writeln!(page, "{}, {}.\n", conditions.date, conditions.processor);
     let _ = writeln!(page, "    {}\n", conditions.command.trim_end());
@@ -145,14 +30,7 @@ pub fn draw(folder: &Path, rows: &[Row], conditions: &Conditions) -> Result<(), 
 
 /// Draws the report again from its raw figures.
 pub fn redraw(folder: &Path) -> Result<(), String> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
-    };
-    let problem = |e: serde_json::Error| format!("{}: {e}", folder.display());
-    let rows = read("results.jsonl")?.lines().map(serde_json::from_str).collect::<Result<Vec<Row>, _>>();
-    let conditions = serde_json::from_str(&read("conditions.json")?).map_err(problem)?;
-    draw(folder, &rows.map_err(problem)?, &conditions)
+    draw(folder, &results::load(folder)?, &results::conditions(folder)?)
 }
 
 /// The cells of one setting, workloads in rows and engines in columns.
@@ -188,20 +66,20 @@ pub fn views(rows: &[Row], conditions: &Conditions) -> Vec<View> {
         workloads::<f64, Native>().into_iter().map(|w| (w.name, w.work)).collect();
     let mut views: Vec<View> = Vec::new();
     for row in rows {
-        let name = setting(row.dtype, row.threads);
+        let name = setting(row.cell.dtype, row.cell.threads);
         let at = views.iter().position(|v| v.setting == name).unwrap_or_else(|| {
             views.push(View { setting: name.clone(), peers: Vec::new(), lines: Vec::new() });
             views.len() - 1
         });
         let view = &mut views[at];
-        let column = view.peers.iter().position(|p| *p == row.peer).unwrap_or_else(|| {
-            view.peers.push(row.peer.clone());
+        let column = view.peers.iter().position(|p| *p == row.cell.peer).unwrap_or_else(|| {
+            view.peers.push(row.cell.peer.clone());
             view.peers.len() - 1
         });
-        let line = view.lines.iter().position(|l| l.workload == row.workload).unwrap_or_else(|| {
-            let floor = conditions.floors.get(&name).zip(work.get(&row.workload));
+        let line = view.lines.iter().position(|l| l.workload == row.cell.workload).unwrap_or_else(|| {
+            let floor = conditions.floors.get(&name).zip(work.get(&row.cell.workload));
             let floor_ms = floor.map(|(floors, work)| floors.time_ms(work)).filter(|&ms| ms > 0.0);
-            view.lines.push(Line { workload: row.workload.clone(), floor_ms, cells: Vec::new() });
+            view.lines.push(Line { workload: row.cell.workload.clone(), floor_ms, cells: Vec::new() });
             view.lines.len() - 1
         });
         let cells = &mut view.lines[line].cells;
@@ -233,14 +111,9 @@ pub fn table(rows: &[Row], conditions: &Conditions) -> String {
             for (peer, cell) in view.peers.iter().zip(&line.cells) {
                 cells.push(match (cell, ours) {
                     (Ok(t), Some(ours)) if !is_ours(peer) => {
-                        format!(
-                            "{} ({}x) ±{:.0}%",
-                            milliseconds(t.min_ms),
-                            ratio(t.min_ms / ours),
-                            100.0 * t.spread
-                        )
+                        format!("{} ({}x){}", milliseconds(t.min_ms), ratio(t.min_ms / ours), spread(t))
                     }
-                    (Ok(t), _) => format!("**{}** ±{:.0}%", milliseconds(t.min_ms), 100.0 * t.spread),
+                    (Ok(t), _) => format!("**{}**{}", milliseconds(t.min_ms), spread(t)),
                     (Err(problem), _) if problem.starts_with("not supported") => "-".to_string(),
                     (Err(problem), _) => problem.clone(),
                 });
@@ -256,10 +129,27 @@ pub fn table(rows: &[Row], conditions: &Conditions) -> String {
     text.push_str(&memory(rows));
     text.push_str(
         "Milliseconds, the least of all repetitions; in brackets how many times the better of our backends that is; \
-         after ± how much slower the slowest round was. A dash is a workload that the engine cannot express. The \
-         floor is the least time that the machine's measured rates allow.\n",
+         after + how much longer the least of the slowest round was, rounded up. A dash is a workload that the \
+         engine cannot express. The floor is the least time that the machine's rates allow, each the best that was measured.\n",
     );
+    text.push_str(&rounds(rows));
     text
+}
+
+/// What the rounds were, and what may be said of another run; nothing where the figures do not tell them.
+fn rounds(rows: &[Row]) -> String {
+    let of_cell = rows.iter().filter_map(|row| Some(row.times.as_ref()?.rounds_ms.len()));
+    match of_cell.max() {
+        Some(n) if n > 1 => format!(
+            "\nA round is a pass over all settings and workloads, in new processes: the {n} rounds of a cell lie as far \
+             apart as a pass takes, so that the machine's drift from one to the next is in the spread; a slower one is \
+             not. 10.0 +5% says that the rounds took from 10.0 to 10.5. Two runs agree on a cell where these intervals \
+             overlap: where all rounds are alike but for chance, they do in all but 1 cell of {:.0}. `compare agree` \
+             counts them.\n",
+            1.0 / agree::apart_by_chance(n, n)
+        ),
+        _ => String::new(),
+    }
 }
 
 /// The workloads for whose sake memory is measured: a network, and chains that tell what a node takes.
@@ -268,24 +158,34 @@ const CHAINS: [&str; 2] = ["W12_chain_10000", "W12_chain_1000000"];
 
 fn memory(rows: &[Row]) -> String {
     let peak = |peer: &str, dtype: Dtype, workload: &str| {
-        let mut found = rows.iter().filter(|r| r.peer == peer && r.dtype == dtype && r.workload == workload);
+        let mut found = rows
+            .iter()
+            .filter(|r| r.cell.peer == peer && r.cell.dtype == dtype && r.cell.workload == workload);
         found.find_map(|r| r.peak_mib)
     };
     let mut text = String::new();
-    for row in rows.iter().filter(|r| r.workload == MEMORY[0] && r.peak_mib.is_some()) {
-        let chain = CHAINS.map(|workload| peak(&row.peer, row.dtype, workload));
+    for row in rows.iter().filter(|r| r.cell.workload == MEMORY[0] && r.peak_mib.is_some()) {
+        let chain = CHAINS.map(|workload| peak(&row.cell.peer, row.cell.dtype, workload));
         let node = match chain {
             [Some(short), Some(long)] => format!("{:.0}", (long - short) * 1024.0 * 1024.0 / 1_980_000.0),
             _ => "-".to_string(),
         };
         let mib = row.peak_mib.unwrap_or(f64::NAN);
-        let _ = writeln!(text, "| {} | {} | {mib:.0} | {node} |", row.peer, row.dtype.name());
+        let _ = writeln!(text, "| {} | {} | {mib:.0} | {node} |", row.cell.peer, row.cell.dtype.name());
     }
     match text.is_empty() {
         true => text,
         false => format!(
             "## Memory\n\n| engine | | W15_deep_mlp, peak MiB | bytes a node of a chain of numbers |\n|---|---|---:|---:|\n{text}\n"
         ),
+    }
+}
+
+/// How far the rounds reach, where there was more than one.
+fn spread(times: &Times) -> String {
+    match times.rounds_ms.len() {
+        1 => String::new(),
+        _ => format!(" +{:.0}%", times.percent()),
     }
 }
 

@@ -1,26 +1,22 @@
-//! The comparison: every cell on every engine, in turn.
+//! The comparison: every cell on every engine, in rounds.
 
 use crate::Arguments;
-use crate::peers::{Engine, Peer, install};
-use crate::report::{self, Conditions, Row};
+use crate::install::install;
+use crate::peers::Engine;
+use crate::report;
+use crate::results::{self, Cell, Conditions, setting};
+use crate::rounds::Rounds;
 use crate::serve::Dtype;
-use autodiff_bench::measure::Measurement;
 use autodiff_bench::workloads::workloads;
 use autodiff_core::Native;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Values and gradient norms of engines must agree this far before a time counts.
-fn agreement(dtype: Dtype, workload: &str) -> f64 {
-    match dtype {
-        // Burn's Adam has its rates of decay in f32, which changes where 200 steps lead by 2e-6.
-        Dtype::F64 if workload == "W11_rosen200" => 1e-5,
-        Dtype::F64 => 1e-6,
-        Dtype::F32 => 2e-3,
-    }
-}
+/// How long an engine measures a workload in a round, in seconds, and in a quick look.
+const SECONDS: f64 = 0.15;
+const QUICK: f64 = 0.1;
 
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.install {
@@ -56,46 +52,30 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     })
     .map_err(|e| e.to_string())?;
 
-    let settings = arguments.threads.len() * arguments.dtypes.len();
-    let bar = ProgressBar::new((settings * names.len()) as u64);
+    let dtypes = |threads| arguments.dtypes.iter().map(move |&dtype| (dtype, threads));
+    let settings: Vec<(Dtype, usize)> = arguments.threads.iter().copied().flat_map(dtypes).collect();
+    let (count, seconds) = if arguments.quick { (1, QUICK) } else { (arguments.rounds.get(), SECONDS) };
+    let bar = ProgressBar::new((count * settings.len() * names.len()) as u64);
     let style = "{bar:30} {pos}/{len}  {elapsed} (left {eta})  {msg}";
     bar.set_style(ProgressStyle::with_template(style).map_err(|e| e.to_string())?);
-    let mut rows = Vec::new();
-    let mut conditions = Conditions::here();
-    for &threads in &arguments.threads {
-        for &dtype in &arguments.dtypes {
-            if interrupted.load(Ordering::SeqCst) {
-                break;
-            }
-            let mut peers = Vec::new();
-            for engine in &engines {
-                bar.set_message(format!("starting {}", engine.name));
-                match engine.start(dtype, threads) {
-                    Ok(peer) => peers.push(peer),
-                    Err(problem) => bar.suspend(|| eprintln!("{}: left out: {problem}", engine.name)),
-                }
-            }
-            conditions.versions.extend(peers.iter().map(|p| (p.name.to_string(), p.hello.version.clone())));
-            if let Some(floors) =
-                peers.iter_mut().filter(|p| report::is_ours(p.name)).map(Peer::floors).reduce(faster)
-            {
-                conditions.floors.insert(report::setting(dtype, threads), floors?);
-            }
-            for name in &names {
-                if interrupted.load(Ordering::SeqCst) {
-                    break;
-                }
-                bar.set_message(format!("{} {name}", report::setting(dtype, threads)));
-                rows.extend(cell(&mut peers, name, dtype, threads, arguments.quick, &interrupted));
-                bar.inc(1);
-                if threads == 1 && report::MEMORY.contains(&name.as_str()) {
-                    memory(&engines, &mut rows, name, dtype);
-                }
-                // Whatever happens next, what was measured is on disk.
-                report::save(&arguments.out, &rows, &conditions)?;
-            }
+    let mut comparison = Comparison {
+        engines,
+        names,
+        seconds,
+        out: &arguments.out,
+        interrupted,
+        bar,
+        rounds: Rounds::default(),
+        conditions: Conditions::here(),
+    };
+    // A round is a pass over everything, so that those of a cell lie as far apart as can be.
+    for round in 1..=count {
+        for &(dtype, threads) in &settings {
+            comparison.pass(round, dtype, threads)?;
         }
     }
+    let Comparison { rounds, conditions, bar, .. } = comparison;
+    let rows = rounds.rows();
     bar.finish_and_clear();
     report::draw(&arguments.out, &rows, &conditions)?;
     println!("{}", report::table(&rows, &conditions));
@@ -103,73 +83,63 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// The peak memory of a workload, in a process of its own for each engine that can do it.
-fn memory(engines: &[Engine], rows: &mut [Row], workload: &str, dtype: Dtype) {
-    for row in rows.iter_mut().filter(|r| r.workload == workload && r.dtype == dtype && r.times.is_some()) {
-        let engine = engines.iter().find(|e| e.name == row.peer);
-        let peak =
-            engine.and_then(|e| e.start(dtype, 1).ok()).and_then(|mut peer| peer.peak_mib(workload).ok());
-        row.peak_mib = peak.or(row.peak_mib);
-    }
+/// What is measured, and what was so far.
+struct Comparison<'a> {
+    engines: Vec<Engine>,
+    names: Vec<String>,
+    seconds: f64,
+    out: &'a Path,
+    interrupted: Arc<AtomicBool>,
+    bar: ProgressBar,
+    rounds: Rounds,
+    conditions: Conditions,
 }
 
-type Rates = Result<autodiff_bench::floors::Floors, String>;
-
-/// The rates of the backend with the faster products.
-fn faster(a: Rates, b: Rates) -> Rates {
-    let (a, b) = (a?, b?);
-    Ok(if a.product_gflops > b.product_gflops { a } else { b })
-}
-
-/// One cell on all peers: rounds in turn, so that a change of the machine's speed meets all of them.
-fn cell(
-    peers: &mut [Peer],
-    workload: &str,
-    dtype: Dtype,
-    threads: usize,
-    quick: bool,
-    interrupted: &AtomicBool,
-) -> Vec<Row> {
-    let (rounds, seconds) = if quick { (1, 0.1) } else { (3, 0.25) };
-    let mut measured: BTreeMap<usize, Result<Vec<Measurement>, String>> = BTreeMap::new();
-    for round in 0..rounds {
-        for (i, peer) in peers.iter_mut().enumerate() {
-            if interrupted.load(Ordering::SeqCst) && round > 0 {
-                break;
-            }
-            let so_far = measured.entry(i).or_insert_with(|| Ok(Vec::new()));
-            if let Ok(list) = so_far {
-                match peer.measure(workload, seconds) {
-                    Ok(measurement) => list.push(measurement),
-                    Err(problem) => *so_far = Err(problem),
-                }
+impl Comparison<'_> {
+    /// A round of the cells of one setting: the engines in turn on each workload, so that what changes the machine's
+    /// speed meets all of them. Their processes are new ones, so that what differs from one to the next is seen.
+    fn pass(&mut self, round: usize, dtype: Dtype, threads: usize) -> Result<(), String> {
+        if self.interrupted.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let setting = setting(dtype, threads);
+        let mut peers = Vec::new();
+        for engine in &self.engines {
+            self.bar.set_message(format!("starting {}", engine.name));
+            match engine.start(dtype, threads) {
+                Ok(peer) => peers.push(peer),
+                Err(problem) => self.bar.suspend(|| eprintln!("{}: left out: {problem}", engine.name)),
             }
         }
-    }
-    let reference = measured.values().find_map(|m| m.as_ref().ok()?.first().cloned());
-    measured
-        .into_iter()
-        .map(|(i, outcome)| {
-            let outcome = outcome.and_then(|list| {
-                let row = Row::of_rounds(&list).ok_or("interrupted")?;
-                match &reference {
-                    Some(reference) if !agrees(&list[0], reference, agreement(dtype, workload)) => {
-                        Err(format!(
-                            "disagrees: value {} and gradient norm {}, expected {} and {}",
-                            list[0].value, list[0].grad_norm, reference.value, reference.grad_norm
-                        ))
-                    }
-                    _ => Ok(row),
+        self.conditions
+            .versions
+            .extend(peers.iter().map(|p| (p.name().to_string(), p.hello.version.clone())));
+        for peer in peers.iter_mut().filter(|p| report::is_ours(p.name())) {
+            let measured = peer.floors()?;
+            let floors = self.conditions.floors.entry(setting.clone()).or_insert(measured);
+            *floors = floors.best(measured);
+        }
+        for name in &self.names {
+            if self.interrupted.load(Ordering::SeqCst) {
+                break;
+            }
+            self.bar.set_message(format!("round {round}, {setting}, {name}"));
+            for peer in &mut peers {
+                let cell = Cell { peer: peer.name().into(), workload: name.clone(), dtype, threads };
+                if self.rounds.open(&cell) {
+                    self.rounds.add(cell, peer.measure(name, self.seconds));
                 }
-            });
-            Row::new(peers[i].name, workload, dtype, threads, outcome)
-        })
-        .collect()
-}
-
-fn agrees(a: &Measurement, b: &Measurement, tolerance: f64) -> bool {
-    let close = |a: f64, b: f64, scale: f64| (a - b).abs() <= tolerance * scale;
-    // A sum may cancel; what it was added up from is as large as the gradients are.
-    let scale = if b.value.abs() > b.grad_norm { b.value.abs() } else { b.grad_norm };
-    close(a.value, b.value, scale) && close(a.grad_norm, b.grad_norm, b.grad_norm)
+            }
+            if round == 1 && threads == 1 && report::MEMORY.contains(&name.as_str()) {
+                for engine in &self.engines {
+                    let cell = Cell { peer: engine.name.into(), workload: name.clone(), dtype, threads };
+                    self.rounds.memory(&cell, || engine.start(dtype, threads).ok()?.peak_mib(name).ok());
+                }
+            }
+            // Whatever happens next, what was measured is on disk.
+            results::save(self.out, &self.rounds.rows(), &self.conditions)?;
+            self.bar.inc(1);
+        }
+        Ok(())
+    }
 }
