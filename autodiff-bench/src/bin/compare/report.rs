@@ -185,7 +185,7 @@ fn memory(rows: &[Row]) -> String {
 fn spread(times: &Times) -> String {
     match times.rounds_ms.len() {
         1 => String::new(),
-        _ => format!(" +{:.0}%", times.percent()),
+        _ => format!(" +{}%", times.percent()),
     }
 }
 
