@@ -130,6 +130,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// `relu6(x + 3) / 6`; `d/dx` is 1/6 for `|x| < 3` and 0 elsewhere.
     #[must_use]
     pub fn hardsigmoid(&self) -> Self {
-        (self + T::of(3.0)).relu6() / T::of(6.0)
+        // Limited first: beside a bound the sum could be rounded to it.
+        (self.clamp(T::of(-3.0), T::of(3.0)) + T::of(3.0)) / T::of(6.0)
     }
 }

@@ -66,6 +66,11 @@ pub(crate) fn silu(x: f64) -> f64 {
     if x < 0.0 { x * e / (1.0 + e) } else { x / (1.0 + e) }
 }
 
+/// `x tanh(ln(1 + e^x))`, also where the gate is subnormal: there it is that of [`silu`].
+pub(crate) fn mish(x: f64) -> f64 {
+    if x < -700.0 { silu(x) } else { x * mish_gate(x) }
+}
+
 /// `x` times a gate that closes faster than `x` grows.
 pub(crate) fn gated(x: f64, gate: fn(f64) -> f64) -> f64 {
     if x == f64::NEG_INFINITY { -0.0 } else { x * gate(x) }

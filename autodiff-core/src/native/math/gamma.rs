@@ -56,7 +56,9 @@ fn cotangent(x: f64, n: u32) -> f64 {
         polynomial = next;
     }
     let cot = cos_pi(x) / sin_pi(x);
-    polynomial.iter().rev().fold(0.0, |sum, c| sum * cot + c) * (0..=n).fold(1.0, |p, _| p * PI)
+    // Beside a pole the cotangent is infinite, which no 0 may meet.
+    let y = polynomial.into_iter().rev().reduce(|sum, c| sum * cot + c).expect("two coefficients");
+    y * (0..=n).fold(1.0, |p, _| p * PI)
 }
 
 /// For `x > 0`.
@@ -97,7 +99,7 @@ fn polygamma_right(x: f64, n: u32) -> f64 {
         sum += term;
     }
     sum += 0.5 * first;
-    sum += first * at / f64::from(n);
+    sum += (1..n).fold(1.0 / at, |p, _| p / at) / f64::from(n);
     for term in terms[..count].iter().rev() {
         sum += term;
     }
@@ -153,9 +155,23 @@ fn digamma_rest(x: f64) -> f64 {
     series.fold(0.0, |sum, (j, b)| (sum + b / (2.0 * (j as f64 + 1.0))) * z)
 }
 
-/// `digamma(a) - digamma(a + b)`, of which large terms are taken out first.
-pub(crate) fn digamma_gap(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() || a < 10.0 || b <= 0.0 {
+/// [`digamma_rest`] at `a` less that at `a + b`.
+fn digamma_rest_gap(a: f64, b: f64) -> f64 {
+    let sum = a + b;
+    let (z, w) = (1.0 / (a * a), 1.0 / (sum * sum));
+    // A polynomial in z, and its difference from that in w over z - w.
+    let (mut y, mut gap) = (0.0, 0.0);
+    for (j, b) in BERNOULLI[..8].iter().enumerate().rev() {
+        gap = gap * w + y;
+        y = y * z + b / (2.0 * (j as f64 + 1.0));
+    }
+    (gap * w + y) * (b / a / sum * (1.0 / a + 1.0 / sum))
+}
+
+/// `digamma(a) - digamma(a + b)`, for positive numbers in terms of one sign: by recurrence to 10, and by an asymptotic
+/// series from there.
+pub(crate) fn digamma_gap(mut a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() || a <= 0.0 || b <= 0.0 {
         return polygamma(a, 0) - polygamma(a + b, 0);
     }
     if a == f64::INFINITY || b == f64::INFINITY {
@@ -167,8 +183,13 @@ pub(crate) fn digamma_gap(a: f64, b: f64) -> f64 {
             f64::NAN
         };
     }
+    let mut below = 0.0;
+    while a < 10.0 {
+        below += b / a / (a + b);
+        a += 1.0;
+    }
     let sum = a + b;
-    -libm::log1p(b / a) - (0.5 / a * (b / sum) + (digamma_rest(a) - digamma_rest(sum)))
+    -(libm::log1p(b / a) + (0.5 / a * (b / sum) + digamma_rest_gap(a, b)) + below)
 }
 
 /// `c(x)` of Stirling's formula `ln Gamma(x) = (x - 1/2) ln(x) - x + ln(2 pi) / 2 + c(x)`, for `x >= 10`.

@@ -23,13 +23,14 @@ mod special;
 mod tests;
 mod trig;
 
-pub(crate) use activation::{GELU, gated, gelu_gate, mish_gate, mish_gate_slope, silu};
+pub(crate) use activation::{GELU, gated, gelu_gate, mish, mish_gate, mish_gate_slope, silu};
 pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_slope, tanh};
 pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus};
 pub use real::Real;
 pub(crate) use special::{
-    acosh, asinh, atanh, erfinv, erfinv_slope, gauss, normal_cdf, normal_pdf, per_square, sigmoid2, sinc,
+    acosh, asinh, atanh, erfinv, erfinv_slope, gauss, normal_cdf, normal_pdf, part, per_square, sigmoid2,
+    sinc,
 };
 pub(crate) use trig::{cos, far, sin};
 

@@ -186,10 +186,14 @@ pub(crate) fn asinh(x: f64) -> f64 {
     y.copysign(x)
 }
 
-/// The inverse of `cosh`, by the distance from 1.
+/// The inverse of `cosh`, by the distance from 1; NaN below that.
 pub(crate) fn acosh(x: f64) -> f64 {
     let t = x - 1.0;
-    if x > 1e9 { libm::log(x) + std::f64::consts::LN_2 } else { libm::log1p(t + (t * (t + 2.0)).sqrt()) }
+    match x {
+        _ if t < 0.0 => f64::NAN,
+        _ if x > 1e9 => libm::log(x) + std::f64::consts::LN_2,
+        _ => libm::log1p(t + (t * (t + 2.0)).sqrt()),
+    }
 }
 
 /// The inverse of `tanh`.
@@ -202,7 +206,25 @@ pub(crate) fn atanh(x: f64) -> f64 {
 /// `a / (a^2 + b^2)`, of large and of small numbers.
 pub(crate) fn per_square(a: f64, b: f64) -> f64 {
     let h = libm::hypot(a, b);
-    if h == f64::INFINITY { 0.0_f64.copysign(a) } else { (a / h) / h }
+    match a.is_finite() && b.is_finite() {
+        true if h == f64::INFINITY => 0.5 * per_square(0.5 * a, 0.5 * b),
+        false if h == f64::INFINITY => 0.0_f64.copysign(a),
+        _ => (a / h) / h,
+    }
+}
+
+/// `a / hypot(a, b)`, 0 at the origin, also where the hypotenuse overflows or is subnormal.
+pub(crate) fn part(a: f64, b: f64) -> f64 {
+    let h = libm::hypot(a, b);
+    match h {
+        0.0 => 0.0,
+        f64::MIN_POSITIVE..=f64::MAX => a / h,
+        f64::INFINITY if a.is_infinite() && b.is_finite() => 1.0_f64.copysign(a),
+        _ => {
+            let scale = if h < 1.0 { 2.0_f64.powi(60) } else { 0.5 };
+            (scale * a) / libm::hypot(scale * a, scale * b)
+        }
+    }
 }
 
 /// `1 / (1 + 2^-x)`.

@@ -70,11 +70,7 @@ binary! {
         |a, b, _| a.zip(Binary::part, b); |a, b, _| b.zip(Binary::part, a); 0.5..2.0, 0.5..2.0
 
     /// `a / hypot(a, b)`, 0 at the origin.
-    part(a, b) = {
-            let y = a / wide(libm::hypot, a, b);
-            let far = a.abs() == T::infinity() && b.abs() < T::infinity();
-            if a == T::zero() && b == T::zero() { T::zero() } else if far { T::one().copysign(a) } else { y }
-        };
+    part(a, b) = wide(math::part, a, b);
         |a, b, _| b.zip(Binary::part, a).square().zip(Binary::chain, &a.zip(Binary::hypot, b).recip());
         |a, b, y| -(y * b.zip(Binary::part, a)).zip(Binary::chain, &a.zip(Binary::hypot, b).recip());
         0.5..2.0, 0.5..2.0

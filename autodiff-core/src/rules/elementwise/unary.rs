@@ -85,7 +85,8 @@ unary! {
         |x, _| match n.checked_sub(1) {
             Some(-1) => Partial::from(0.0),
             Some(less) => Partial::from(f64::from(n) * x.powi(less)),
-            None => Partial::from(f64::from(n) * x.powf(T::of(f64::from(n) - 1.0))),
+            // One less is no number of 32 bits, and rounded to `f32` it is even.
+            None => Partial::from(f64::from(n) * (x.powi(n) * x.recip())),
         };
         0.5..2.0
 
@@ -256,7 +257,7 @@ unary! {
     pub(crate) gelu_gate(x) = wide(math::gelu_gate, x); |x, y| gelu_gate_slope!(x, y); -3.0..3.0
 
     /// `x tanh(softplus(x))`; `d/dx = y / x + x sigmoid(x) / cosh(softplus(x))^2`.
-    pub mish(x) = wide(|x| math::gated(x, math::mish_gate), x);
+    pub mish(x) = wide(math::mish, x);
         |x, _| x.mish_gate() + x.zip(Binary::chain, &x.mish_gate_slope()); -3.0..3.0
 
     /// The factor of `x` in `mish`.
