@@ -1,6 +1,5 @@
-//! Values and derivatives at the points that engines of this kind get wrong: zeros of either sign, infinities,
-//! NaN, subnormals, the largest numbers, ties and the borders of domains.
-#![allow(clippy::excessive_precision)]
+//! Values and derivatives where engines of this kind get them wrong: vector code and its tails, ties, NaN, subnormals, the
+//! largest numbers and long sums. Elementwise functions at special points are in `reference/special.json`.
 
 use crate::common::*;
 use autodiff::{Value, grad, where_};
@@ -9,242 +8,42 @@ use ndarray::array;
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
-type Row = (f64, [f64; 3]);
-
-/// `f`, `f'` and `f''` at special points. In values the sign of zero counts; derivatives may be either zero.
-fn table<T: Real>() -> Vec<(&'static str, Function<T>, Vec<Row>)> {
-    let recip = vec![
-        (0.0, [INF, -INF, INF]),
-        (-0.0, [-INF, -INF, -INF]),
-        (1.0, [1.0, -1.0, 2.0]),
-        (-1.0, [-1.0, -1.0, -2.0]),
-        (INF, [0.0, 0.0, 0.0]),
-        (-INF, [-0.0, 0.0, 0.0]),
-        (NAN, [NAN; 3]),
-    ];
-    let square = vec![
-        (0.0, [0.0, 0.0, 2.0]),
-        (-0.0, [0.0, 0.0, 2.0]),
-        (1.0, [1.0, 2.0, 2.0]),
-        (-1.0, [1.0, -2.0, 2.0]),
-        (INF, [INF, INF, 2.0]),
-        (-INF, [INF, -INF, 2.0]),
-    ];
-    let cube = vec![
-        (0.0, [0.0, 0.0, 0.0]),
-        (-0.0, [-0.0, 0.0, 0.0]),
-        (-1.0, [-1.0, 3.0, -6.0]),
-        (-2.0, [-8.0, 12.0, -12.0]),
-        (INF, [INF, INF, INF]),
-        (-INF, [-INF, INF, -INF]),
-        (NAN, [NAN; 3]),
-    ];
-    let identity = vec![
-        (0.0, [0.0, 1.0, 0.0]),
-        (-0.0, [-0.0, 1.0, 0.0]),
-        (-3.0, [-3.0, 1.0, 0.0]),
-        (INF, [INF, 1.0, 0.0]),
-        (-INF, [-INF, 1.0, 0.0]),
-    ];
-    let one: Vec<Row> = [0.0, -0.0, 1.0, -1.0, INF, -INF, NAN].map(|x| (x, [1.0, 0.0, 0.0])).into();
+fn functions<T: Real>() -> Vec<(&'static str, Function<T>)> {
     vec![
-        ("neg", |x| -x, vec![(0.0, [-0.0, -1.0, 0.0]), (-0.0, [0.0, -1.0, 0.0]), (INF, [-INF, -1.0, 0.0])]),
-        (
-            "exp",
-            |x| x.exp(),
-            vec![(0.0, [1.0; 3]), (-0.0, [1.0; 3]), (INF, [INF; 3]), (-INF, [0.0; 3]), (NAN, [NAN; 3])],
-        ),
-        (
-            "ln",
-            |x| x.ln(),
-            vec![
-                (0.0, [-INF, INF, -INF]),
-                (-0.0, [-INF, INF, -INF]),
-                (1.0, [0.0, 1.0, -1.0]),
-                (-1.0, [NAN; 3]),
-                (-INF, [NAN; 3]),
-                (2.0, [T::of(2.0).ln().as_f64(), 0.5, -0.25]),
-                (INF, [INF, 0.0, 0.0]),
-                (NAN, [NAN; 3]),
-            ],
-        ),
-        (
-            "sqrt",
-            |x| x.sqrt(),
-            vec![
-                (0.0, [0.0, INF, -INF]),
-                (-0.0, [-0.0, INF, -INF]),
-                (1.0, [1.0, 0.5, -0.25]),
-                (4.0, [2.0, 0.25, -1.0 / 32.0]),
-                (INF, [INF, 0.0, 0.0]),
-                (-1.0, [NAN; 3]),
-                (-INF, [NAN; 3]),
-                (NAN, [NAN; 3]),
-            ],
-        ),
-        ("square", |x| x.square(), square.clone()),
-        ("recip", |x| x.recip(), recip.clone()),
-        (
-            "sin",
-            |x| x.sin(),
-            vec![(0.0, [0.0, 1.0, 0.0]), (-0.0, [-0.0, 1.0, 0.0]), (INF, [NAN; 3]), (-INF, [NAN; 3])],
-        ),
-        (
-            "cos",
-            |x| x.cos(),
-            vec![(0.0, [1.0, 0.0, -1.0]), (-0.0, [1.0, 0.0, -1.0]), (INF, [NAN; 3]), (NAN, [NAN; 3])],
-        ),
-        (
-            "tanh",
-            |x| x.tanh(),
-            vec![
-                (0.0, [0.0, 1.0, 0.0]),
-                (-0.0, [-0.0, 1.0, 0.0]),
-                (INF, [1.0, 0.0, 0.0]),
-                (-INF, [-1.0, 0.0, 0.0]),
-                (NAN, [NAN; 3]),
-            ],
-        ),
-        (
-            "sigmoid",
-            |x| x.sigmoid(),
-            vec![
-                (0.0, [0.5, 0.25, 0.0]),
-                (-0.0, [0.5, 0.25, 0.0]),
-                (-800.0, [0.0; 3]),
-                (INF, [1.0, 0.0, 0.0]),
-                (-INF, [0.0; 3]),
-                (NAN, [NAN; 3]),
-            ],
-        ),
-        (
-            "softplus",
-            |x| x.softplus(),
-            vec![
-                (0.0, [T::of(2.0).ln().as_f64(), 0.5, 0.25]),
-                (1000.0, [1000.0, 1.0, 0.0]),
-                (INF, [INF, 1.0, 0.0]),
-                (-INF, [0.0; 3]),
-                (NAN, [NAN; 3]),
-            ],
-        ),
-        (
-            "abs",
-            |x| x.abs(),
-            vec![
-                (0.0, [0.0; 3]),
-                (-0.0, [0.0; 3]),
-                (1.0, [1.0, 1.0, 0.0]),
-                (-1.0, [1.0, -1.0, 0.0]),
-                (INF, [INF, 1.0, 0.0]),
-                (-INF, [INF, -1.0, 0.0]),
-            ],
-        ),
-        (
-            "sign",
-            |x| x.sign(),
-            vec![
-                (0.0, [0.0; 3]),
-                (-0.0, [0.0; 3]),
-                (2.0, [1.0, 0.0, 0.0]),
-                (-2.0, [-1.0, 0.0, 0.0]),
-                (INF, [1.0, 0.0, 0.0]),
-                (-INF, [-1.0, 0.0, 0.0]),
-            ],
-        ),
-        (
-            "relu",
-            |x| x.relu(),
-            vec![
-                (0.0, [0.0; 3]),
-                (1.0, [1.0, 1.0, 0.0]),
-                (-1.0, [0.0; 3]),
-                (INF, [INF, 1.0, 0.0]),
-                (-INF, [0.0; 3]),
-            ],
-        ),
-        (
-            "clamp(0, 1)",
-            |x| x.clamp(T::zero(), T::one()),
-            vec![
-                (0.0, [0.0; 3]),
-                (0.5, [0.5, 1.0, 0.0]),
-                (1.0, [1.0, 0.0, 0.0]),
-                (2.0, [1.0, 0.0, 0.0]),
-                (-1.0, [0.0; 3]),
-                (INF, [1.0, 0.0, 0.0]),
-                (-INF, [0.0; 3]),
-            ],
-        ),
-        ("clamp(2, 1)", |x| x.clamp(T::of(2.0), T::one()), vec![(1.5, [1.0, 0.0, 0.0])]),
-        (
-            "clamp(-inf, inf)",
-            |x| x.clamp(T::neg_infinity(), T::infinity()),
-            vec![(-0.0, [-0.0, 1.0, 0.0]), (1e30, [T::of(1e30).as_f64(), 1.0, 0.0])],
-        ),
-        ("powi(0)", |x| x.powi(0), one.clone()),
-        ("powi(1)", |x| x.powi(1), identity.clone()),
-        ("powi(2)", |x| x.powi(2), square.clone()),
-        ("powi(3)", |x| x.powi(3), cube.clone()),
-        (
-            "powi(4)",
-            |x| x.powi(4),
-            vec![(0.0, [0.0; 3]), (-2.0, [16.0, -32.0, 48.0]), (-INF, [INF, -INF, INF])],
-        ),
-        ("powi(-1)", |x| x.powi(-1), recip),
-        (
-            "powi(-2)",
-            |x| x.powi(-2),
-            vec![
-                (0.0, [INF, -INF, INF]),
-                (-0.0, [INF, INF, INF]),
-                (-2.0, [0.25, 0.25, 0.375]),
-                (INF, [0.0; 3]),
-            ],
-        ),
-        ("powi(MAX)", |x| x.powi(i32::MAX), vec![(0.0, [0.0; 3]), (INF, [INF; 3]), (0.5, [0.0; 3])]),
-        ("powi(MIN)", |x| x.powi(i32::MIN), vec![(2.0, [0.0; 3]), (INF, [0.0; 3])]),
-        ("powf(0)", |x| x.powf(T::zero()), one),
-        ("powf(1)", |x| x.powf(T::one()), identity),
-        ("powf(2)", |x| x.powf(T::of(2.0)), square),
-        ("powf(3)", |x| x.powf(T::of(3.0)), cube),
-        (
-            "powf(0.5)",
-            |x| x.powf(T::of(0.5)),
-            vec![
-                (0.0, [0.0, INF, -INF]),
-                (4.0, [2.0, 0.25, -1.0 / 32.0]),
-                (-1.0, [NAN; 3]),
-                (INF, [INF, 0.0, 0.0]),
-            ],
-        ),
-        ("pow(3), constant", |x| x.pow(T::of(3.0)), vec![(-2.0, [-8.0, 12.0, -12.0]), (0.0, [0.0; 3])]),
-        ("pow(0), constant", |x| x.pow(T::zero()), vec![(0.0, [1.0, 0.0, 0.0]), (-1.0, [1.0, 0.0, 0.0])]),
+        ("neg", |x| -x),
+        ("exp", |x| x.exp()),
+        ("ln", |x| x.ln()),
+        ("sqrt", |x| x.sqrt()),
+        ("square", |x| x.square()),
+        ("recip", |x| x.recip()),
+        ("sin", |x| x.sin()),
+        ("cos", |x| x.cos()),
+        ("tanh", |x| x.tanh()),
+        ("sigmoid", |x| x.sigmoid()),
+        ("softplus", |x| x.softplus()),
+        ("abs", |x| x.abs()),
+        ("sign", |x| x.sign()),
+        ("relu", |x| x.relu()),
+        ("clamp(0, 1)", |x| x.clamp(T::zero(), T::one())),
+        ("clamp(2, 1)", |x| x.clamp(T::of(2.0), T::one())),
+        ("clamp(-inf, inf)", |x| x.clamp(T::neg_infinity(), T::infinity())),
+        ("powi(0)", |x| x.powi(0)),
+        ("powi(1)", |x| x.powi(1)),
+        ("powi(2)", |x| x.powi(2)),
+        ("powi(3)", |x| x.powi(3)),
+        ("powi(4)", |x| x.powi(4)),
+        ("powi(-1)", |x| x.powi(-1)),
+        ("powi(-2)", |x| x.powi(-2)),
+        ("powi(MAX)", |x| x.powi(i32::MAX)),
+        ("powi(MIN)", |x| x.powi(i32::MIN)),
+        ("powf(0)", |x| x.powf(T::zero())),
+        ("powf(1)", |x| x.powf(T::one())),
+        ("powf(2)", |x| x.powf(T::of(2.0))),
+        ("powf(3)", |x| x.powf(T::of(3.0))),
+        ("powf(0.5)", |x| x.powf(T::of(0.5))),
+        ("pow(3), constant", |x| x.pow(T::of(3.0))),
+        ("pow(0), constant", |x| x.pow(T::zero())),
     ]
-}
-
-fn elementwise_functions_at_special_points<T: Real>() {
-    for (name, f, rows) in table::<T>() {
-        for (x, want) in rows {
-            let got = derivatives(f, T::of(x));
-            let right =
-                same(got[0], want[0], true) && (1..3).all(|i| same(got[i], T::of(want[i]).as_f64(), false));
-            assert!(right, "{name} of {x:?}: got {got:?}, expected {want:?} ({})", T::NAME);
-        }
-    }
-}
-
-fn nan_stays_nan_in_value_and_gradient<T: Real>() {
-    for (name, f, _) in table::<T>() {
-        if name.contains("(0)") {
-            continue; // x^0 is 1, of NaN too
-        }
-        let [y, slope, _] = derivatives(f, T::nan());
-        assert!(y.is_nan(), "{name} of NaN is {y} ({})", T::NAME);
-        // Where the slope is the same everywhere, it is that at NaN.
-        let constant_slope = ["neg", "sign", "powi(1)", "powf(1)"].contains(&name);
-        assert!(slope.is_nan() || constant_slope, "{name}' of NaN is {slope} ({})", T::NAME);
-    }
 }
 
 /// Vector code must agree with scalar code in its body and in its tail, so at every length.
@@ -259,7 +58,7 @@ fn every_length_agrees_with_single_elements<T: Real>() {
         let y = f(&x);
         (elements(&y), elements(&gradients(&y, &[&x])[0]))
     };
-    for (name, f, _) in table::<T>() {
+    for (name, f) in functions::<T>() {
         let alone: Vec<_> = points.iter().map(|&x| at(f, vec![x])).collect();
         for n in 0..=257 {
             let (y, slope) = at(f, (0..n).map(|i| points[(i + n) % points.len()]).collect());
@@ -278,121 +77,6 @@ fn every_length_agrees_with_single_elements<T: Real>() {
     }
 }
 
-/// `a op b` and its derivatives, at special pairs.
-fn binary_functions_at_special_points<T: Real>() {
-    type Pairs = Vec<([f64; 2], [f64; 3])>;
-    type Two<T> = fn(&V<T>, &V<T>) -> V<T>;
-    let ties = |x: f64| ([x, x], [x, 0.5, 0.5]);
-    let rows: [(&str, Two<T>, Pairs); 7] = [
-        ("add", |a, b| a + b, vec![([INF, -INF], [NAN, 1.0, 1.0]), ([-0.0, -0.0], [-0.0, 1.0, 1.0])]),
-        ("sub", |a, b| a - b, vec![([INF, INF], [NAN, 1.0, -1.0]), ([1.0, 1.0], [0.0, 1.0, -1.0])]),
-        (
-            "mul",
-            |a, b| a * b,
-            vec![
-                ([0.0, INF], [NAN, INF, 0.0]),
-                ([-0.0, 2.0], [-0.0, 2.0, 0.0]),
-                ([NAN, 0.0], [NAN, 0.0, NAN]),
-            ],
-        ),
-        (
-            "div",
-            |a, b| a / b,
-            vec![
-                ([1.0, 0.0], [INF, INF, -INF]),
-                ([1.0, -0.0], [-INF, -INF, -INF]),
-                ([0.0, 0.0], [NAN, INF, NAN]),
-                ([0.0, 2.0], [0.0, 0.5, 0.0]),
-                ([1.0, INF], [0.0, 0.0, 0.0]),
-                ([INF, INF], [NAN, 0.0, NAN]),
-            ],
-        ),
-        (
-            "pow",
-            |a, b| a.pow(b),
-            vec![
-                ([0.0, 0.0], [1.0, 0.0, 0.0]),
-                ([0.0, 2.0], [0.0, 0.0, 0.0]),
-                ([0.0, 1.0], [0.0, 1.0, 0.0]),
-                ([0.0, 0.5], [0.0, INF, 0.0]),
-                ([0.0, -1.0], [INF, -INF, -INF]),
-                ([-2.0, 3.0], [-8.0, 12.0, NAN]),
-                ([-1.0, 2.0], [1.0, -2.0, NAN]),
-                ([1.0, 0.0], [1.0, 0.0, 0.0]),
-                ([1.0, 5.0], [1.0, 5.0, 0.0]),
-                ([-8.0, 0.5], [NAN, NAN, NAN]),
-                ([0.0, INF], [0.0, 0.0, 0.0]),
-            ],
-        ),
-        (
-            "maximum",
-            |a, b| a.maximum(b),
-            vec![
-                ties(1.0),
-                ties(-3.0),
-                ties(INF),
-                ties(-INF),
-                ([2.0, 1.0], [2.0, 1.0, 0.0]),
-                ([1.0, 2.0], [2.0, 0.0, 1.0]),
-                ([INF, 1.0], [INF, 1.0, 0.0]),
-                ([NAN, 1.0], [NAN; 3]),
-                ([1.0, NAN], [NAN; 3]),
-                ([NAN, INF], [NAN; 3]),
-            ],
-        ),
-        (
-            "minimum",
-            |a, b| a.minimum(b),
-            vec![
-                ties(1.0),
-                ties(INF),
-                ties(-INF),
-                ([2.0, 1.0], [1.0, 0.0, 1.0]),
-                ([1.0, 2.0], [1.0, 1.0, 0.0]),
-                ([-INF, 1.0], [-INF, 1.0, 0.0]),
-                ([NAN, 1.0], [NAN; 3]),
-                ([1.0, NAN], [NAN; 3]),
-                ([-INF, NAN], [NAN; 3]),
-            ],
-        ),
-    ];
-    for (name, f, pairs) in rows {
-        for ([a, b], want) in pairs {
-            for n in [0, 1, 9] {
-                // A number, and arrays of one length.
-                let of = |x: f64| if n == 0 { V::<T>::new(T::of(x)) } else { vector(&vec![x; n]) };
-                let (a, b) = (of(a), of(b));
-                let y = f(&a, &b);
-                let g = gradients(&y, &[&a, &b]);
-                let got = [&y, &g[0], &g[1]].map(|v| *elements(v).last().unwrap());
-                let right = same(got[0], want[0], true) && (1..3).all(|i| same(got[i], want[i], false));
-                assert!(right, "{name} of {a:?} and {b:?}: got {got:?}, expected {want:?}");
-            }
-        }
-    }
-}
-
-fn maximum_of_zeros_is_a_tie<T: Real>() {
-    for (a, b) in [(0.0, 0.0), (0.0, -0.0), (-0.0, 0.0)] {
-        let (a, b) = (vector::<T>(&[a]), vector(&[b]));
-        for y in [a.maximum(&b), a.minimum(&b)] {
-            let g = gradients(&y, &[&a, &b]);
-            assert_same(&y, &[1], &[0.0]);
-            assert_same(&g[0], &[1], &[0.5]);
-            assert_same(&g[1], &[1], &[0.5]);
-        }
-    }
-}
-
-fn second_derivatives_of_powers_at_zero<T: Real>() {
-    // a^2 at 0: 2, with base and exponent both variables.
-    for (b, want) in [(0.0, 0.0), (1.0, 0.0), (2.0, 2.0), (3.0, 0.0), (1.5, INF)] {
-        let (a, b) = (V::<T>::new(T::zero()), V::<T>::new(T::of(b)));
-        let slope = a.pow(&b).grad_of(&[&a]).remove(0);
-        assert_same(&slope.grad_of(&[&a])[0], &[], &[want]);
-    }
-}
-
 fn a_variable_exponent_over_a_constant_base<T: Real>() {
     let x = V::<T>::new(T::of(3.0));
     let y = V::<T>::constant(T::of(2.0)).pow(&x);
@@ -404,10 +88,12 @@ fn a_variable_exponent_over_a_constant_base<T: Real>() {
 }
 
 fn a_constant_exponent_computes_no_logarithm<T: Real>() {
-    let x = vector::<T>(&[-2.0, 0.0, -0.5]);
-    let y = x.pow(array![T::of(3.0), T::of(2.0), T::of(-1.0)]);
-    assert_same(&y, &[3], &[-8.0, 0.0, -2.0]);
-    assert_same(&gradients(&y, &[&x])[0], &[3], &[12.0, 0.0, -4.0]);
+    let x = vector::<T>(&[-2.0, 0.0, -0.5, -1.0, 0.0]);
+    let y = x.pow(array![3.0, 2.0, -1.0, 0.0, 0.0].mapv(T::of));
+    assert_same(&y, &[5], &[-8.0, 0.0, -2.0, 1.0, 1.0]);
+    let slope = gradients(&y, &[&x]).remove(0);
+    assert_same(&slope, &[5], &[12.0, 0.0, -4.0, 0.0, 0.0]);
+    assert_same(&gradients(&slope, &[&x])[0], &[5], &[-12.0, 2.0, -16.0, 0.0, 0.0]);
 }
 
 fn extrema_share_ties_and_let_nan_through<T: Real>() {
@@ -608,12 +294,7 @@ fn sums_of_nothing_repeated_are_positive_zero<T: Real>() {
 }
 
 both!(
-    elementwise_functions_at_special_points,
-    nan_stays_nan_in_value_and_gradient,
     every_length_agrees_with_single_elements,
-    binary_functions_at_special_points,
-    maximum_of_zeros_is_a_tie,
-    second_derivatives_of_powers_at_zero,
     a_variable_exponent_over_a_constant_base,
     a_constant_exponent_computes_no_logarithm,
     extrema_share_ties_and_let_nan_through,
@@ -633,25 +314,7 @@ both!(
 );
 
 #[test]
-fn tails_keep_their_digits() {
-    type Row = (Function<f64>, f64, f64, f64);
-    let rows: [Row; 6] = [
-        (|x| x.sigmoid(), 40.0, 1.0, 4.248354255291589e-18),
-        (|x| x.tanh(), 20.0, 1.0, 1.6993417021166355e-17),
-        (|x| x.softplus(), -40.0, 4.248354255291589e-18, 4.248354255291589e-18),
-        (|x| x.softplus(), 25.0, 25.000000000013888, 0.999999999986112),
-        (|x| x.sigmoid(), -745.0, 5e-324, 5e-324),
-        (|x| x.exp(), -745.0, 5e-324, 5e-324),
-    ];
-    for (f, x, y, slope) in rows {
-        let got = derivatives(f, x);
-        assert!(
-            (got[0] - y).abs() <= 4e-16 * y && (got[1] - slope).abs() <= 4e-16 * slope,
-            "at {x}: {got:?}"
-        );
-    }
-    let [y, slope, _] = derivatives::<f32>(|x| x.sigmoid(), -90.0);
-    assert!((y - 8.19401e-40).abs() < 3e-45 && (slope - 8.19401e-40).abs() < 3e-45, "{y:e} {slope:e}");
+fn large_numbers_keep_their_digits() {
     assert_eq!(Value::<f64>::new(array![1000.0, 1000.0]).logsumexp().item(), 1000.6931471805599);
     assert_eq!(Value::<f32>::new(array![3e38_f32, 3e38]).mean().item(), 3e38);
 }

@@ -9,6 +9,7 @@ mod losses;
 mod products;
 mod reductions;
 mod shapes;
+mod special;
 
 use crate::common::*;
 use autodiff::{DefaultBackend, grad, jvp, where_};
@@ -251,7 +252,9 @@ mod cases {
 
     families! {
         values: "values.json", 600, super::apply;
-        elementwise: "elementwise.json", 190, elementwise::apply;
+        elementwise: "elementwise.json", 190, |op, args, x| {
+            elementwise::apply(op, args, x).expect("an elementwise function")
+        };
         shapes: "shapes.json", 300, shapes::apply;
         products: "products.json", 190, products::apply;
         convolution: "convolution.json", 120, convolution::apply;
@@ -343,49 +346,3 @@ fn agree<T: Real>(text: &str, least: usize, apply: fn(&str, &Json, &[V<T>]) -> V
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
-
-/// Every row [x, y, y', y''] within a few units in the last place.
-fn special_values_agree_with_mpmath<T: Real>() {
-    let file = file(include_str!("reference/values.json"));
-    let tables = file["special"][T::NAME].as_object().expect("tables");
-    let mut failures = Vec::new();
-    let mut count = 0;
-    for (name, rows) in tables {
-        let rows = rows.as_array().expect("rows").iter().map(list);
-        for row in rows {
-            let (got, want, at) = match name.split_once(' ') {
-                None if name == "pow" => {
-                    let (a, b) = (V::<T>::new(T::of(row[0])), V::<T>::new(T::of(row[1])));
-                    let y = a.pow(&b);
-                    let g = gradients(&y, &[&a, &b]);
-                    ([y.item(), g[0].item(), g[1].item()].map(|v| v.as_f64()), &row[2..], &row[..2])
-                }
-                parameter => {
-                    let args = match parameter {
-                        Some((_, p)) => serde_json::json!({ "n": number(&p.into()), "p": number(&p.into()) }),
-                        None => Json::Null,
-                    };
-                    let op = parameter.map_or(name.as_str(), |(op, _)| op);
-                    let f = |x: &V<T>| apply(op, &args, std::slice::from_ref(x));
-                    (derivatives(f, T::of(row[0])), &row[1..], &row[..1])
-                }
-            };
-            count += 1;
-            for (i, ulps) in [4.0, 8.0, 16.0].into_iter().enumerate() {
-                let bound = ulps * (T::EPSILON * want[i].abs() + T::TINY.as_f64());
-                let near = want[i].is_finite() && (got[i] - want[i]).abs() <= bound;
-                if !(near || got[i] == want[i]) {
-                    let ulp = (got[i] - want[i]).abs() / (T::EPSILON * want[i].abs());
-                    failures.push(format!(
-                        "{name} at {at:?}, derivative {i}: got {:e}, expected {:e}, {ulp:.0} epsilons off",
-                        got[i], want[i]
-                    ));
-                }
-            }
-        }
-    }
-    assert!(count > 1000, "{count} rows");
-    assert!(failures.is_empty(), "{} failures ({}):\n{}", failures.len(), T::NAME, failures.join("\n"));
-}
-
-both!(special_values_agree_with_mpmath);

@@ -102,15 +102,9 @@ def line(x):
     return json.dumps(x, separators=(",", ":"), allow_nan=False)
 
 
-def write(script, sections=(), **more):
-    """Writes the cases to the JSON file beside the script, and after them sections: names with texts.
-
-    The versions are those of what the cases came from, and more.
-    """
+def write(script):
+    """Writes the cases to the JSON file beside the script, with the versions of what they came from."""
     path = pathlib.Path(script).with_suffix(".json")
     with path.open("w") as out:
-        out.write('{"versions":' + line({**versions, **more}) + ',\n"cases":[\n' + ",\n".join(map(line, cases)) + "\n]")
-        for name, text in sections:
-            out.write(",\n" + line(name) + ":" + text)
-        out.write("}\n")
+        out.write('{"versions":' + line(versions) + ',\n"cases":[\n' + ",\n".join(map(line, cases)) + "\n]}\n")
     print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")
