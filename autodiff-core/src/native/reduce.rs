@@ -1,6 +1,6 @@
 //! Reductions along axes. Sums are pairwise, with a tree that depends on the shape alone.
 
-use super::simd::Lanes;
+use super::simd::{self, Kernel, Lanes};
 use crate::backend::{Binary, Reduction, Unary};
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, Dimension, IxDyn, RemoveAxis};
@@ -23,8 +23,13 @@ pub(super) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
     match op {
         Reduction::Sum => sum_slice(x),
         Reduction::Mean => mean_slice(x),
-        Reduction::Max => extremum(x, Binary::maximum),
-        Reduction::Min => extremum(x, Binary::minimum),
+        Reduction::Max => maximum(x),
+        Reduction::Min => fold(
+            x,
+            x[0],
+            #[inline(always)]
+            |a, b| if a < b || a.is_nan() { a } else { b },
+        ),
         Reduction::LogSumExp => log_sum_exp(x),
         Reduction::SumBesideOne => sum_beside_one(x),
     }
@@ -100,19 +105,61 @@ fn sum_strided<T: Scalar>(lane: ArrayView1<'_, T>) -> T {
 }
 
 fn sum_slice<T: Scalar>(x: &[T]) -> T {
-    if x.len() > 8 * LEAF {
-        // A multiple of 8 on the left keeps its leaves free of remainders.
-        let (left, right) = x.split_at((x.len() / 2).next_multiple_of(8));
+    if x.len() > LANES * LEAF {
+        // A multiple of the lanes on the left keeps its leaves free of remainders.
+        let (left, right) = x.split_at((x.len() / 2).next_multiple_of(LANES));
         return sum_slice(left) + sum_slice(right);
     }
-    let (chunks, rest) = x.as_chunks::<8>();
-    let tail = rest.iter().fold(T::zero(), |s, &x| s + x);
-    match chunks.split_first() {
-        None => tail,
-        Some((first, others)) => {
-            let s = others.iter().fold(*first, |s, c| std::array::from_fn(|i| s[i] + c[i]));
-            ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) + tail
+    fold(
+        x,
+        T::zero(),
+        #[inline(always)]
+        |a, b| a + b,
+    )
+}
+
+/// Elements that are folded side by side: as many as two of the widest vectors hold of `f64`.
+const LANES: usize = 16;
+
+/// All elements combined by `f`, in an order that depends on their number alone; `start`, which is to change nothing,
+/// where there are none.
+fn fold<T: Scalar>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
+    simd::widest(Fold { x, start, f })
+}
+
+struct Fold<'a, T, F> {
+    x: &'a [T],
+    start: T,
+    f: F,
+}
+
+impl<T: Scalar, F: Fn(T, T) -> T> Kernel for Fold<'_, T, F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run(self) -> T {
+        let Fold { x, start, f } = self;
+        let (chunks, rest) = x.as_chunks::<LANES>();
+        let tail = rest.iter().fold(
+            start,
+            #[inline(always)]
+            |a, &b| f(a, b),
+        );
+        let Some((first, others)) = chunks.split_first() else { return tail };
+        let mut lanes = *first;
+        for chunk in others {
+            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                *lane = f(*lane, x);
+            }
         }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for i in 0..width {
+                lanes[i] = f(lanes[i], lanes[i + width]);
+            }
+            width /= 2;
+        }
+        f(lanes[0], tail)
     }
 }
 
@@ -146,31 +193,12 @@ fn mean_of_all<T: Scalar>(x: &[T]) -> T {
     mean(ndarray::aview1(x).into_dyn(), &[0])[0]
 }
 
-/// The largest or the smallest element, by an operation that gives NaN if either operand is.
-///
-/// One half is compared with the other, element by element, as long as there are enough to fill vectors.
-fn extremum<T: Scalar>(x: &[T], pick: Binary) -> T {
-    const FEW: usize = 16;
-    let mut levels = vec![T::zero(); if x.len() > FEW { x.len() } else { 0 }];
-    let (mut from, mut rest) = (x, levels.as_mut_slice());
-    while from.len() > FEW {
-        let (left, right) = from.split_at(from.len() / 2);
-        let (to, others) = std::mem::take(&mut rest).split_at_mut(left.len());
-        pick.apply(Lanes::Each(left), Lanes::Each(&right[..left.len()]), to);
-        if let Some(&odd) = right.get(left.len()) {
-            to[0] = pick.call(to[0], odd);
-        }
-        (from, rest) = (to, others);
-    }
-    from[1..].iter().fold(from[0], |best, &x| pick.call(best, x))
-}
-
 /// `m + ln(1 + sum of exp(x - m) over all but one x = m)`: exact where one term dominates.
 fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     if x.is_empty() {
         return T::neg_infinity();
     }
-    let max = extremum(x, Binary::maximum);
+    let max = maximum(x);
     if !max.is_finite() {
         return max;
     }
@@ -181,11 +209,30 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     max + sum_beside_one(&terms).ln_1p()
 }
 
+/// The largest element; NaN where there is one.
+fn maximum<T: Scalar>(x: &[T]) -> T {
+    fold(
+        x,
+        x[0],
+        #[inline(always)]
+        |a, b| if a > b || a.is_nan() { a } else { b },
+    )
+}
+
 fn sum_beside_one<T: Scalar>(x: &[T]) -> T {
-    match x.iter().position(|&x| x == T::one()) {
+    match first_one(x) {
         Some(at) => sum_slice(&x[..at]) + sum_slice(&x[at + 1..]),
         None => sum_slice(x),
     }
+}
+
+/// The place of the first element that is 1.
+fn first_one<T: Scalar>(x: &[T]) -> Option<usize> {
+    // A search that may stop at each element would look at one at a time.
+    const BLOCK: usize = 64;
+    let is_there = |block: &[T]| block.iter().fold(false, |found, &x| found | (x == T::one()));
+    let block = BLOCK * x.chunks(BLOCK).position(is_there)?;
+    x[block..].iter().position(|&x| x == T::one()).map(|at| block + at)
 }
 
 /// `f` of each lane along `axes`, which keep length 1.

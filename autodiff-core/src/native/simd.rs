@@ -17,14 +17,17 @@ pub(crate) enum Lanes<'a, T> {
 
 /// A loop that is to run on the widest vectors there are.
 pub(crate) trait Kernel {
+    /// What the loop finds, where it does not write it.
+    type Output;
+
     /// The loop. Implementations are `#[inline(always)]`, and so is what they call in the loop: it is compiled for
     /// an instruction set where it is inlined into a function of that set, and nowhere else.
-    fn run(self);
+    fn run(self) -> Self::Output;
 }
 
 /// Runs a kernel on the widest vectors that the machine has.
 #[inline]
-pub(crate) fn widest(kernel: impl Kernel) {
+pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
         if has_avx512() {
@@ -36,7 +39,7 @@ pub(crate) fn widest(kernel: impl Kernel) {
             return unsafe { avx2(kernel) };
         }
     }
-    kernel.run();
+    kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -50,12 +53,12 @@ fn has_avx512() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn avx512(kernel: impl Kernel) {
-    kernel.run();
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2(kernel: impl Kernel) {
-    kernel.run();
+fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
 }

@@ -215,9 +215,12 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
                 }
                 Instruction::Map { op, args, full, into } => {
                     self.write(*into, block, arrays, |frame, arrays, to| {
-                        let lanes: SmallVec<[Lanes<'_, T>; 3]> =
-                            args.iter().map(|&arg| frame.lanes(arg, *full, block, arrays)).collect();
-                        op.apply(&lanes, to);
+                        // Pushing to a list would cost about as much as the operation on a block.
+                        let mut lanes = [Lanes::Same(T::zero()); 3];
+                        for (lanes, &arg) in lanes.iter_mut().zip(args) {
+                            *lanes = frame.lanes(arg, *full, block, arrays);
+                        }
+                        op.apply(&lanes[..args.len()], to);
                     })
                 }
                 Instruction::FoldRow { op, arg, into } => {

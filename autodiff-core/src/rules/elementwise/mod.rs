@@ -183,25 +183,24 @@ macro_rules! unary {
         )* }
 
         impl<T: Scalar> Kernel for Block<'_, Unary<T>, &[T], T> {
+            type Output = ();
+
             #[inline(always)]
+            #[allow(unused_mut, unused_variables)] // not every operation has rare elements
             fn run(self) {
                 let (x, y) = (self.operands, self.y);
                 match self.op { $(
                     Unary::$name $({ $p })? => {
+                        let mut found = false;
                         for (y, &$x) in y.iter_mut().zip(x) {
                             *y = $f;
+                            $(found |= $rare;)?
                         }
-                        $(
-                            let mut found = false;
-                            for &$x in x {
-                                found |= $rare;
+                        $(if found {
+                            for (y, &$x) in y.iter_mut().zip(x) {
+                                if $rare { *y = $then; }
                             }
-                            if found {
-                                for (y, &$x) in y.iter_mut().zip(x) {
-                                    if $rare { *y = $then; }
-                                }
-                            }
-                        )?
+                        })?
                     }
                 )* }
             }
@@ -320,21 +319,22 @@ macro_rules! binary {
         }
 
         impl<T: Scalar> Kernel for Block<'_, Binary, [Lanes<'_, T>; 2], T> {
+            type Output = ();
+
             #[inline(always)]
+            #[allow(unused_mut, unused_variables)] // not every operation has rare elements
             fn run(self) {
                 let ([a, b], y) = (self.operands, self.y);
                 match self.op { $(
                     Binary::$name => {
-                        loops!($a in a, $b in b, y => *y = $f);
-                        $(
-                            let mut found = false;
-                            for &mut $y in &mut *y {
-                                found |= $rare;
-                            }
-                            if found {
-                                loops!($a in a, $b in b, y => { let $y = *y; if $rare { *y = $then; } });
-                            }
-                        )?
+                        let mut found = false;
+                        loops!($a in a, $b in b, y => {
+                            *y = $f;
+                            $(let $y = *y; found |= $rare;)?
+                        });
+                        $(if found {
+                            loops!($a in a, $b in b, y => { let $y = *y; if $rare { *y = $then; } });
+                        })?
                     }
                 )* }
             }
@@ -424,6 +424,8 @@ impl Select {
 }
 
 impl<T: Scalar> Kernel for Block<'_, Select, (&[T], Lanes<'_, T>, Lanes<'_, T>), T> {
+    type Output = ();
+
     #[inline(always)]
     fn run(self) {
         let ((mask, a, b), y) = (self.operands, self.y);
