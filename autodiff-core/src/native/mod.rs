@@ -2,6 +2,8 @@
 
 mod elementwise;
 mod fused;
+mod gemm;
+mod gemv;
 pub(crate) mod linalg;
 pub(crate) mod math;
 mod matmul;
@@ -69,7 +71,7 @@ macro_rules! kernels {
                 beta: $t,
                 c: &mut ArrayViewMut2<'_, $t>,
             ) {
-                matmul::gemm(alpha, a, b, beta, c)
+                gemm::gemm(alpha, a, b, beta, c)
             }
         }
     )* };

@@ -240,6 +240,7 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
     }
 
     /// The elements that an instruction on blocks, or on a number for each row, reads.
+    #[inline(always)]
     fn lanes<'f>(&'f self, arg: Arg<T>, full: bool, block: &Block, arrays: &'f [&mut [T]]) -> Lanes<'f, T> {
         let of_rows = |all: &'f [T]| match full {
             true => Lanes::Same(all[0]),

@@ -1,0 +1,162 @@
+//! One product: through `matrixmultiply`, which takes any strides, or, of a vector, through loops of our own; in parts, for as
+//! many threads as there is work for.
+
+use super::gemv::{Packed, gemv};
+use crate::scalar::Scalar;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+
+/// Multiplications with which a thread is worth its waking: 20 to 50 microseconds.
+const WORTH_A_THREAD: usize = 1 << 19;
+
+/// The parts that so many multiplications are to be shared in.
+pub(super) fn parts(multiplications: usize) -> usize {
+    (multiplications / WORTH_A_THREAD).clamp(1, rayon::current_num_threads())
+}
+
+/// `c = alpha a b + beta c`; see [`Backend::gemm`](crate::Backend::gemm).
+pub(super) fn gemm<T: Scalar>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: &mut ArrayViewMut2<'_, T>,
+) {
+    let multiplications = a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols());
+    in_parts(parts(multiplications), alpha, a, b, beta, c);
+}
+
+/// The same in so many parts. Their number changes no bit: each element is added up in the same order.
+fn in_parts<T: Scalar>(
+    parts: usize,
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: &mut ArrayViewMut2<'_, T>,
+) {
+    // Once for all parts, which may be vectors although the whole is none.
+    let loops = match c.dim() {
+        (_, 1) => Packed::of(a).map(Loops::Column),
+        (1, _) => Packed::of(b.t()).map(Loops::Row),
+        _ => None,
+    };
+    loops.unwrap_or(Loops::Matrix).run(parts, alpha, a, b, beta, c.view_mut());
+}
+
+/// What computes a product.
+#[derive(Clone, Copy)]
+enum Loops {
+    Matrix,
+    /// That of a matrix and a column.
+    Column(Packed),
+    /// That of a row and a matrix.
+    Row(Packed),
+}
+
+impl Loops {
+    fn run<T: Scalar>(
+        self,
+        parts: usize,
+        alpha: T,
+        a: ArrayView2<'_, T>,
+        b: ArrayView2<'_, T>,
+        beta: T,
+        mut c: ArrayViewMut2<'_, T>,
+    ) {
+        /// Rows, or columns, of which parts have a multiple: that of all kernels' tiles.
+        const TILE: usize = 16;
+        let rows = c.nrows() >= c.ncols();
+        let axis = Axis(usize::from(!rows));
+        let at = (c.len_of(axis) * (parts / 2) / parts).next_multiple_of(TILE);
+        if parts < 2 || at >= c.len_of(axis) {
+            return match self {
+                Loops::Matrix => general_mat_mul(alpha, &a, &b, beta, &mut c),
+                Loops::Column(packed) => gemv(packed, alpha, a, b.column(0), beta, c.column_mut(0)),
+                Loops::Row(packed) => gemv(packed, alpha, b.t(), a.row(0), beta, c.row_mut(0)),
+            };
+        }
+        let (first, second) = c.split_at(axis, at);
+        let ((a, a_rest), (b, b_rest)) = match rows {
+            true => (a.split_at(axis, at), (b, b)),
+            false => ((a, a), b.split_at(axis, at)),
+        };
+        rayon::join(
+            || self.run(parts / 2, alpha, a, b, beta, first),
+            || self.run(parts - parts / 2, alpha, a_rest, b_rest, beta, second),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, ShapeBuilder, s};
+
+    fn matrix(shape: (usize, usize), column_major: bool) -> Array2<f64> {
+        let mut k = 0.0;
+        Array2::from_shape_simple_fn(shape.set_f(column_major), || {
+            k += 1.0;
+            f64::sin(k * k)
+        })
+    }
+
+    /// The product, beside what the elements' sizes add up to, straight from the definition.
+    fn plain(alpha: f64, a: &Array2<f64>, b: &Array2<f64>, beta: f64, c: &Array2<f64>) -> [Array2<f64>; 2] {
+        let sum = |f: fn(f64) -> f64| {
+            Array2::from_shape_fn(c.dim(), |(i, j)| {
+                let terms = a.row(i).iter().zip(b.column(j)).map(|(x, y)| f(alpha * x * y)).sum::<f64>();
+                terms + if beta == 0.0 { 0.0 } else { f(beta * c[(i, j)]) }
+            })
+        };
+        [sum(|x| x), sum(f64::abs)]
+    }
+
+    #[test]
+    fn vectors_of_all_lengths_in_every_layout() {
+        for (m, k) in [(0, 3), (3, 0), (1, 1), (4, 8), (5, 9), (7, 33), (33, 7), (2050, 5), (3, 1000)] {
+            for (column_major, alpha, beta) in [(false, 1.0, 0.0), (true, -0.5, 2.0), (true, 1.0, 0.0)] {
+                let (a, b) = (matrix((m, k), column_major), matrix((k, 1), false));
+                let c = Array2::from_elem((m, 1), if beta == 0.0 { f64::NAN } else { 0.25 });
+                let [want, size] = plain(alpha, &a, &b, beta, &c);
+                let check = |got: &Array2<f64>, how: &str| {
+                    for ((got, want), size) in got.iter().zip(&want).zip(&size) {
+                        assert!((got - want).abs() <= 1e-14 * size, "{m} by {k}, {how}: {got}, not {want}");
+                    }
+                };
+                let mut y = c.clone();
+                gemm(alpha, a.view(), b.view(), beta, &mut y.view_mut());
+                check(&y, "a column");
+                let mut y = c.clone();
+                gemm(alpha, b.t(), a.t(), beta, &mut y.view_mut().reversed_axes());
+                check(&y, "a row");
+                let (wide, long) = (matrix((2 * m, 2 * k), column_major), matrix((2 * k, 1), false));
+                let (every, other) = (wide.slice(s![..;2, ..;-2]), long.slice(s![..;2, ..]));
+                let [want, _] = plain(alpha, &every.to_owned(), &other.to_owned(), beta, &c);
+                let mut y = c.clone();
+                gemm(alpha, every, other, beta, &mut y.view_mut());
+                assert!(
+                    y.iter().zip(&want).all(|(y, want)| (y - want).abs() <= 1e-12),
+                    "{m} by {k}, strided"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn parts_change_no_bit() {
+        for (m, k, n) in [(200, 300, 70), (70, 300, 200), (1, 300, 200), (200, 300, 1), (17, 5, 16)] {
+            for column_major in [false, true] {
+                let (a, b) = (matrix((m, k), column_major), matrix((k, n), false));
+                let product = |parts| {
+                    let mut c = Array2::from_elem((m, n), 0.25);
+                    // All that `gemm` decides, but the number of parts.
+                    in_parts(parts, 0.5, a.view(), b.view(), 1.0, &mut c.view_mut());
+                    c
+                };
+                let whole = product(1);
+                assert!((2..6).all(|parts| product(parts) == whole), "{m} by {k} by {n}");
+            }
+        }
+    }
+}

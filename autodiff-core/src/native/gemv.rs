@@ -1,0 +1,129 @@
+//! Products of a matrix and a vector, as fast as the matrix is read.
+
+use super::simd::{self, Kernel};
+use crate::scalar::Scalar;
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+
+/// Which of a matrix's rows and columns lie in one piece each.
+#[derive(Clone, Copy)]
+pub(super) enum Packed {
+    Rows,
+    Columns,
+}
+
+impl Packed {
+    /// `None` where neither do.
+    pub fn of<T>(a: ArrayView2<'_, T>) -> Option<Self> {
+        let is_packed = |axis: usize| a.shape()[axis] < 2 || a.strides()[axis] == 1;
+        if is_packed(1) { Some(Packed::Rows) } else { is_packed(0).then_some(Packed::Columns) }
+    }
+}
+
+/// `y = alpha a x + beta y`; with `beta` 0, what `y` held is not read.
+pub(super) fn gemv<T: Scalar>(
+    packed: Packed,
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    x: ArrayView1<'_, T>,
+    beta: T,
+    y: ArrayViewMut1<'_, T>,
+) {
+    let x = x.as_standard_layout();
+    let x = x.as_slice().expect("standard layout");
+    let mut sums = vec![T::zero(); a.nrows()];
+    match packed {
+        Packed::Rows => simd::widest(Dots { a, x, sums: &mut sums }),
+        Packed::Columns => simd::widest(Combination { a, x, sums: &mut sums }),
+    }
+    for (y, sum) in y.into_iter().zip(sums) {
+        *y = if beta == T::zero() { alpha * sum } else { alpha * sum + beta * *y };
+    }
+}
+
+/// Terms that are added up side by side.
+const LANES: usize = 8;
+
+/// Rows, or columns, that are read side by side, with one reading of what they are multiplied by.
+const TOGETHER: usize = 4;
+
+/// The product of each row, which is packed, and `x`.
+struct Dots<'a, T> {
+    a: ArrayView2<'a, T>,
+    x: &'a [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Dots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let row = |i: usize| self.a.index_axis(Axis(0), i).to_slice().expect("packed rows");
+        let (groups, rest) = self.sums.as_chunks_mut::<TOGETHER>();
+        for (i, sums) in groups.iter_mut().enumerate() {
+            let first = i * TOGETHER;
+            *sums = dots([row(first), row(first + 1), row(first + 2), row(first + 3)], self.x);
+        }
+        let first = groups.len() * TOGETHER;
+        for (i, sum) in rest.iter_mut().enumerate() {
+            [*sum] = dots([row(first + i)], self.x);
+        }
+    }
+}
+
+#[inline(always)]
+fn dots<T: Scalar, const ROWS: usize>(rows: [&[T]; ROWS], x: &[T]) -> [T; ROWS] {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [[T::zero(); LANES]; ROWS];
+    for (at, x) in chunks.iter().enumerate() {
+        for (lanes, row) in lanes.iter_mut().zip(rows) {
+            let row = &row.as_chunks::<LANES>().0[at];
+            for ((lane, &a), &x) in lanes.iter_mut().zip(row).zip(x) {
+                *lane = *lane + a * x;
+            }
+        }
+    }
+    let mut sums = [T::zero(); ROWS];
+    for ((sum, s), row) in sums.iter_mut().zip(lanes).zip(rows) {
+        let tail = row[x.len() - rest.len()..].iter().zip(rest).fold(T::zero(), |sum, (&a, &x)| sum + a * x);
+        *sum = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) + tail;
+    }
+    sums
+}
+
+/// The sum of the columns, which are packed, times the elements of `x`.
+struct Combination<'a, T> {
+    a: ArrayView2<'a, T>,
+    x: &'a [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Combination<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        /// Sums that stay in the first-level cache.
+        const BLOCK: usize = 1024;
+        let (groups, rest) = self.x.as_chunks::<TOGETHER>();
+        for (start, sums) in (0..).step_by(BLOCK).zip(self.sums.chunks_mut(BLOCK)) {
+            let rows = start..start + sums.len();
+            let column = |j: usize| {
+                let column = self.a.index_axis(Axis(1), j).to_slice().expect("packed columns");
+                &column[rows.clone()]
+            };
+            for (group, &[x0, x1, x2, x3]) in groups.iter().enumerate() {
+                let [a0, a1, a2, a3] = [0, 1, 2, 3].map(|j| column(group * TOGETHER + j));
+                let columns = a0.iter().zip(a1).zip(a2.iter().zip(a3));
+                for (sum, ((&a0, &a1), (&a2, &a3))) in sums.iter_mut().zip(columns) {
+                    *sum = *sum + ((a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3));
+                }
+            }
+            for (j, &x) in rest.iter().enumerate() {
+                for (sum, &a) in sums.iter_mut().zip(column(groups.len() * TOGETHER + j)) {
+                    *sum = *sum + a * x;
+                }
+            }
+        }
+    }
+}
