@@ -1,5 +1,6 @@
 //! Products of a matrix and a vector, as fast as the matrix is read.
 
+use super::reduce::add_up;
 use super::simd::{self, Kernel};
 use crate::scalar::Scalar;
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis};
@@ -41,9 +42,9 @@ pub(super) fn gemv<T: Scalar>(
 }
 
 /// Terms that are added up side by side.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
-/// Rows, or columns, that are read side by side, with one reading of what they are multiplied by.
+/// Columns that are added in one passage over the sums.
 const TOGETHER: usize = 4;
 
 /// The product of each row, which is packed, and `x`.
@@ -58,37 +59,23 @@ impl<T: Scalar> Kernel for Dots<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let row = |i: usize| self.a.index_axis(Axis(0), i).to_slice().expect("packed rows");
-        let (groups, rest) = self.sums.as_chunks_mut::<TOGETHER>();
-        for (i, sums) in groups.iter_mut().enumerate() {
-            let first = i * TOGETHER;
-            *sums = dots([row(first), row(first + 1), row(first + 2), row(first + 3)], self.x);
-        }
-        let first = groups.len() * TOGETHER;
-        for (i, sum) in rest.iter_mut().enumerate() {
-            [*sum] = dots([row(first + i)], self.x);
+        for (i, sum) in self.sums.iter_mut().enumerate() {
+            *sum = dot(self.a.index_axis(Axis(0), i).to_slice().expect("packed rows"), self.x);
         }
     }
 }
 
 #[inline(always)]
-fn dots<T: Scalar, const ROWS: usize>(rows: [&[T]; ROWS], x: &[T]) -> [T; ROWS] {
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    let mut lanes = [[T::zero(); LANES]; ROWS];
-    for (at, x) in chunks.iter().enumerate() {
-        for (lanes, row) in lanes.iter_mut().zip(rows) {
-            let row = &row.as_chunks::<LANES>().0[at];
-            for ((lane, &a), &x) in lanes.iter_mut().zip(row).zip(x) {
-                *lane = *lane + a * x;
-            }
+fn dot<T: Scalar>(a: &[T], x: &[T]) -> T {
+    let ((a, a_rest), (x, x_rest)) = (a.as_chunks::<LANES>(), x.as_chunks::<LANES>());
+    let mut lanes = [T::zero(); LANES];
+    for (a, x) in a.iter().zip(x) {
+        for ((lane, &a), &x) in lanes.iter_mut().zip(a).zip(x) {
+            *lane = *lane + a * x;
         }
     }
-    let mut sums = [T::zero(); ROWS];
-    for ((sum, s), row) in sums.iter_mut().zip(lanes).zip(rows) {
-        let tail = row[x.len() - rest.len()..].iter().zip(rest).fold(T::zero(), |sum, (&a, &x)| sum + a * x);
-        *sum = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) + tail;
-    }
-    sums
+    let rest = a_rest.iter().zip(x_rest).fold(T::zero(), |sum, (&a, &x)| sum + a * x);
+    add_up(lanes) + rest
 }
 
 /// The sum of the columns, which are packed, times the elements of `x`.
@@ -113,7 +100,9 @@ impl<T: Scalar> Kernel for Combination<'_, T> {
                 &column[rows.clone()]
             };
             for (group, &[x0, x1, x2, x3]) in groups.iter().enumerate() {
-                let [a0, a1, a2, a3] = [0, 1, 2, 3].map(|j| column(group * TOGETHER + j));
+                let first = group * TOGETHER;
+                let (a0, a1, a2, a3) =
+                    (column(first), column(first + 1), column(first + 2), column(first + 3));
                 let columns = a0.iter().zip(a1).zip(a2.iter().zip(a3));
                 for (sum, ((&a0, &a1), (&a2, &a3))) in sums.iter_mut().zip(columns) {
                     *sum = *sum + ((a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3));

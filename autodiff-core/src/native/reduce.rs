@@ -152,15 +152,31 @@ impl<T: Scalar, F: Fn(T, T) -> T> Kernel for Fold<'_, T, F> {
                 *lane = f(*lane, x);
             }
         }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                lanes[i] = f(lanes[i], lanes[i + width]);
-            }
-            width /= 2;
-        }
-        f(lanes[0], tail)
+        f(combined(lanes, &f), tail)
     }
+}
+
+/// The lanes combined by `f`, halves with halves.
+#[inline(always)]
+fn combined<T: Scalar, const N: usize>(mut lanes: [T; N], f: impl Fn(T, T) -> T) -> T {
+    let mut width = N / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = f(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// The sum of a power of two of lanes.
+#[inline(always)]
+pub(super) fn add_up<T: Scalar, const N: usize>(lanes: [T; N]) -> T {
+    combined(
+        lanes,
+        #[inline(always)]
+        |a, b| a + b,
+    )
 }
 
 fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
