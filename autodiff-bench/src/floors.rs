@@ -133,46 +133,52 @@ pub trait Float: Scalar {
     fn tanh_all(x: &[Self], y: &mut [Self]);
 }
 
-/// Cody and Waite's reduction and a Taylor polynomial, in loops that vectorise.
+/// Cody and Waite's reduction and a Taylor polynomial in fused multiply-adds, in loops that vectorise.
 macro_rules! float {
-    ($t:ident, $bits:ident, $mantissa:literal, $shift:literal, $bias:literal, $hi:literal, $lo:literal, [$($c:literal),*]) => {
-        impl Float for $t {
-            fn exp_all(x: &[$t], y: &mut [$t]) {
-                // All of it in one function, or the wider instructions do not reach the loop.
-                pulp::Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        for (x, y) in x.iter().zip(y) {
-                            *y = exp(*x);
-                        }
-                    },
-                );
-                #[inline(always)]
-                fn exp(x: $t) -> $t {
-                    let k = (x * std::$t::consts::LOG2_E + $shift) - $shift;
-                    let r = (x - k * $hi) - k * $lo;
-                    let mut p: $t = 0.0;
-                    for c in [$($c),*] {
-                        p = p * r + c;
-                    }
-                    p * $t::from_bits((k + $shift + $bias).to_bits() << $mantissa)
+    ($t:ident, $mantissa:literal, $shift:literal, $hi:literal, $lo:literal, [$($c:literal),*]) => {
+        const _: () = {
+            #[inline(always)]
+            fn exp(x: $t) -> $t {
+                let shifted = x.mul_add(std::$t::consts::LOG2_E, $shift);
+                let k = shifted - $shift;
+                let r = k.mul_add(-$lo, k.mul_add(-$hi, x));
+                let mut p: $t = 0.0;
+                for c in [$($c),*] {
+                    p = p.mul_add(r, c);
+                }
+                $t::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << $mantissa))
+            }
+
+            impl Float for $t {
+                fn exp_all(x: &[$t], y: &mut [$t]) {
+                    widest(x, y, #[inline(always)] |x| exp(x));
+                }
+                fn tanh_all(x: &[$t], y: &mut [$t]) {
+                    // tanh(x) = 1 - 2 / (e^2x + 1)
+                    widest(x, y, #[inline(always)] |x| 1.0 - 2.0 / (exp(x + x) + 1.0));
                 }
             }
-            fn tanh_all(x: &[$t], y: &mut [$t]) {
-                // tanh(x) = 1 - 2 / (e^2x + 1)
-                let doubled: Vec<$t> = x.iter().map(|x| x + x).collect();
-                Self::exp_all(&doubled, y);
-                y.iter_mut().for_each(|y| *y = 1.0 - 2.0 / (*y + 1.0));
-            }
-        }
+        };
     };
 }
+
+/// `f` of every element, on the widest vectors of the machine.
+fn widest<T: Copy>(x: &[T], y: &mut [T], f: impl Fn(T) -> T) {
+    // All of it in one function, or the wider instructions do not reach the loop.
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for (&x, y) in x.iter().zip(y) {
+                *y = f(x);
+            }
+        },
+    );
+}
+
 float!(
     f64,
-    u64,
     52,
     6755399441055744.0,
-    1023.0,
     6.931_471_803_691_238e-1,
     1.908_214_929_270_587_7e-10,
     [
@@ -192,10 +198,8 @@ float!(
 );
 float!(
     f32,
-    u32,
     23,
     12582912.0,
-    127.0,
     0.693_359_4,
     -2.121_944_4e-4,
     [1.388_888_9e-3, 8.333_334e-3, 4.166_666_8e-2, 1.666_666_7e-1, 0.5, 1.0, 1.0]
