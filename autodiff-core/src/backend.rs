@@ -106,6 +106,8 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     }
 
     /// `c = alpha a b + beta c` for matrices (m, k), (k, n), (m, n); with `beta` 0, what `c` held is not read.
+    ///
+    /// The default [`matmul`](Backend::matmul) calls it from several threads at once where a batch is worth sharing.
     fn gemm(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: &mut ArrayViewMut2<'_, T>) {
         T::gemm(alpha, a, b, beta, c)
     }

@@ -7,7 +7,8 @@ use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast, common_shape, inverse, long_lengths};
 use ndarray::{
-    ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn, RawData, SliceInfoElem,
+    ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn, RawData,
+    SliceInfoElem,
 };
 use smallvec::SmallVec;
 use std::cmp::Reverse;
@@ -320,7 +321,8 @@ impl<T: Scalar> Tensor<T> {
             let matrix = a.reshape(&a.shape()[leading..]).permute(&[1, 0]);
             let mut shape = Shape::from_slice(batch);
             shape.extend([matrix.shape()[1], 1]);
-            // Each column of the identity picks one of the matrix, which is how whole Jacobians start.
+            // The columns of the identity pick those of the matrix, which is how whole Jacobians start; but 0 times infinity
+            // is NaN.
             if rows.is_identity() && a.view().iter().all(|x| x.is_finite()) {
                 return matrix.reshape(&shape);
             }

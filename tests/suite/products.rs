@@ -146,7 +146,20 @@ fn kronecker_and_cross_products<T: Real>() {
     assert_eq!(leaf::<T>(&[0, 3], &[]).cross(&y).shape(), [0, 3]);
 }
 
+/// They are the matrix's own, found without multiplying, unless a product has something to say that they have not.
+fn a_matrix_times_the_columns_of_the_identity<T: Real>() {
+    let columns = leaf::<T>(&[3, 3, 1], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    let a = leaf::<T>(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_same(&a.matmul(&columns), &[3, 2, 1], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    let a = leaf::<T>(&[2, 3], &[1.0, f64::INFINITY, 3.0, 4.0, 5.0, 6.0]);
+    assert_same(&a.matmul(&columns), &[3, 2, 1], &[f64::NAN, 4.0, f64::INFINITY, 5.0, f64::NAN, 6.0]);
+    let columns = leaf::<T>(&[3, 3, 1], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+    let a = leaf::<T>(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_same(&a.matmul(&columns), &[3, 2, 1], &[1.0, 4.0, 2.0, 5.0, 5.0, 11.0]);
+}
+
 both!(
+    a_matrix_times_the_columns_of_the_identity,
     einsum_is_what_it_is_defined_to_be,
     the_result_is_implied_and_ellipses_broadcast,
     products_are_numpys,

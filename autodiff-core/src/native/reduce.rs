@@ -23,13 +23,8 @@ pub(super) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
     match op {
         Reduction::Sum => sum_slice(x),
         Reduction::Mean => mean_slice(x),
-        Reduction::Max => maximum(x),
-        Reduction::Min => fold(
-            x,
-            x[0],
-            #[inline(always)]
-            |a, b| if a < b || a.is_nan() { a } else { b },
-        ),
+        Reduction::Max => fold(x, x[0], larger),
+        Reduction::Min => fold(x, x[0], smaller),
         Reduction::LogSumExp => log_sum_exp(x),
         Reduction::SumBesideOne => sum_beside_one(x),
     }
@@ -110,12 +105,7 @@ fn sum_slice<T: Scalar>(x: &[T]) -> T {
         let (left, right) = x.split_at((x.len() / 2).next_multiple_of(LANES));
         return sum_slice(left) + sum_slice(right);
     }
-    fold(
-        x,
-        T::zero(),
-        #[inline(always)]
-        |a, b| a + b,
-    )
+    fold(x, T::zero(), plus)
 }
 
 /// Elements that are folded side by side: as many as two of the widest vectors hold of `f64`.
@@ -140,11 +130,10 @@ impl<T: Scalar, F: Fn(T, T) -> T> Kernel for Fold<'_, T, F> {
     fn run(self) -> T {
         let Fold { x, start, f } = self;
         let (chunks, rest) = x.as_chunks::<LANES>();
-        let tail = rest.iter().fold(
-            start,
-            #[inline(always)]
-            |a, &b| f(a, b),
-        );
+        let mut tail = start;
+        for &x in rest {
+            tail = f(tail, x);
+        }
         let Some((first, others)) = chunks.split_first() else { return tail };
         let mut lanes = *first;
         for chunk in others {
@@ -172,11 +161,24 @@ fn combined<T: Scalar, const N: usize>(mut lanes: [T; N], f: impl Fn(T, T) -> T)
 /// The sum of a power of two of lanes.
 #[inline(always)]
 pub(super) fn add_up<T: Scalar, const N: usize>(lanes: [T; N]) -> T {
-    combined(
-        lanes,
-        #[inline(always)]
-        |a, b| a + b,
-    )
+    combined(lanes, plus)
+}
+
+#[inline(always)]
+fn plus<T: Scalar>(a: T, b: T) -> T {
+    a + b
+}
+
+/// The larger, NaN if either is.
+#[inline(always)]
+fn larger<T: Scalar>(a: T, b: T) -> T {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+/// The smaller, NaN if either is.
+#[inline(always)]
+fn smaller<T: Scalar>(a: T, b: T) -> T {
+    if a < b || a.is_nan() { a } else { b }
 }
 
 fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
@@ -214,7 +216,7 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     if x.is_empty() {
         return T::neg_infinity();
     }
-    let max = maximum(x);
+    let max = fold(x, x[0], larger);
     if !max.is_finite() {
         return max;
     }
@@ -223,16 +225,6 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     Binary::sub.apply(Lanes::Each(x), Lanes::Same(max), &mut exponents);
     Unary::exp.apply(&exponents, &mut terms);
     max + sum_beside_one(&terms).ln_1p()
-}
-
-/// The largest element; NaN where there is one.
-fn maximum<T: Scalar>(x: &[T]) -> T {
-    fold(
-        x,
-        x[0],
-        #[inline(always)]
-        |a, b| if a > b || a.is_nan() { a } else { b },
-    )
 }
 
 fn sum_beside_one<T: Scalar>(x: &[T]) -> T {
