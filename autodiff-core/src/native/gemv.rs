@@ -71,7 +71,7 @@ fn dot<T: Scalar>(a: &[T], x: &[T]) -> T {
     let mut lanes = [T::zero(); LANES];
     for (a, x) in a.iter().zip(x) {
         for ((lane, &a), &x) in lanes.iter_mut().zip(a).zip(x) {
-            *lane = *lane + a * x;
+            *lane += a * x;
         }
     }
     let rest = a_rest.iter().zip(x_rest).fold(T::zero(), |sum, (&a, &x)| sum + a * x);
@@ -105,12 +105,12 @@ impl<T: Scalar> Kernel for Combination<'_, T> {
                     (column(first), column(first + 1), column(first + 2), column(first + 3));
                 let columns = a0.iter().zip(a1).zip(a2.iter().zip(a3));
                 for (sum, ((&a0, &a1), (&a2, &a3))) in sums.iter_mut().zip(columns) {
-                    *sum = *sum + ((a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3));
+                    *sum += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3);
                 }
             }
             for (j, &x) in rest.iter().enumerate() {
                 for (sum, &a) in sums.iter_mut().zip(column(groups.len() * TOGETHER + j)) {
-                    *sum = *sum + a * x;
+                    *sum += a * x;
                 }
             }
         }
