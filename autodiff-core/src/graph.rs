@@ -3,6 +3,7 @@
 use crate::backend::Backend;
 use crate::frontier::Frontier;
 use crate::node::{Node, Operation, Source};
+use crate::rules::elementwise::Numbers;
 use crate::rules::{Listed, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -240,40 +241,78 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
 ) {
     let Sweep { oldest, boundary, attached, batch } = sweep;
     let plain = !attached && batch.is_none();
-    let mut pending: Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)> = Frontier::default();
+    let mut pending = Pending::default();
     pending.insert(root.id, (root, seed));
     while let Some((node, cotangent)) = pending.pop_last() {
         if let Source::Operation(operation) = &node.source
             && node.id >= boundary
         {
-            let at = Primal { node, operation, attached, batch };
-            let rule = operation.rule();
-            let numbers = match operation {
-                Operation::Numbers { at, .. } if plain => cotangent.tensor().number().map(|g| (at, g)),
-                _ => None,
-            };
-            let mut all = if numbers.is_none() { rule.vjp_all(&at, &cotangent) } else { None };
-            for i in 0..operation.count() {
-                let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
-                let mut add = |known| match (numbers, &mut all) {
-                    (Some((at, g)), _) => accumulated(known, rule.number_vjp(at, g, i).map(Value::number)),
-                    (None, Some(all)) => accumulated(known, all[i].take()),
-                    (None, None) => at.add_cotangent(&**rule, &cotangent, i, known),
-                };
-                match pending.get_mut(input.id) {
-                    Some((_, sum)) => {
-                        let known = std::mem::replace(sum, Value::number(T::zero()));
-                        *sum = add(Some(known)).expect("a sum with what is known");
-                    }
-                    None => {
-                        if let Some(first) = add(None) {
-                            pending.insert(input.id, (input, first));
-                        }
-                    }
+            let number = if plain { cotangent.tensor().number() } else { None };
+            match (operation, number) {
+                (Operation::Numbers { at, .. }, Some(g)) => {
+                    pass_number(&mut pending, operation, at, g, oldest);
+                }
+                _ => {
+                    let at = Primal { node, operation, attached, batch };
+                    pass(&mut pending, &at, &cotangent, oldest);
                 }
             }
         }
         visit(node, cotangent);
+    }
+}
+
+/// The nodes that a sweep has reached, each with what it has of its cotangent.
+type Pending<'a, T, B> = Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)>;
+
+/// Passes a cotangent on to the inputs of an operation.
+fn pass<'a, T: Scalar, B: Backend<T>>(
+    pending: &mut Pending<'a, T, B>,
+    at: &Primal<'a, T, B>,
+    g: &Value<T, B>,
+    oldest: u64,
+) {
+    let (operation, rule) = (at.operation, at.operation.rule());
+    let mut all = rule.vjp_all(at, g);
+    for i in 0..operation.count() {
+        let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
+        let mut add = |known| match &mut all {
+            Some(all) => accumulated(known, all[i].take()),
+            None => at.add_cotangent(&**rule, g, i, known),
+        };
+        match pending.get_mut(input.id) {
+            Some((_, sum)) => {
+                let known = std::mem::replace(sum, Value::number(T::zero()));
+                *sum = add(Some(known)).expect("a sum with what is known");
+            }
+            None => {
+                if let Some(first) = add(None) {
+                    pending.insert(input.id, (input, first));
+                }
+            }
+        }
+    }
+}
+
+/// The same of numbers, without a value for each.
+fn pass_number<'a, T: Scalar, B: Backend<T>>(
+    pending: &mut Pending<'a, T, B>,
+    operation: &'a Operation<T, B>,
+    at: &Numbers<T>,
+    g: T,
+    oldest: u64,
+) {
+    for i in 0..operation.count() {
+        let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
+        let Some(part) = operation.rule().number_vjp(at, g, i) else { continue };
+        match pending.get_mut(input.id) {
+            None => pending.insert(input.id, (input, Value::number(part))),
+            Some((_, sum)) => match sum.tensor().number() {
+                Some(known) => *sum = Value::number(known + part),
+                // An expression, which an operation on arrays has brought.
+                None => *sum = sum.clone().accumulate(Value::number(part)),
+            },
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, or_panic};
 use crate::scalar::Scalar;
-use crate::shape::broadcast;
+use crate::shape::{broadcast, same};
 use crate::value::{IntoValue, Operand, Value};
 use ndarray::{ArrayBase, Data, DataOwned, Dimension};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
     pub(crate) fn try_binary(&self, op: Binary, other: &Self) -> Result<Self, Error> {
-        if self.shape() != other.shape() {
+        if !same(self.shape(), other.shape()) {
             broadcast(op.name(), self.shape(), other.shape())?;
         }
         Ok(self.zip(op, other))

@@ -5,7 +5,7 @@ use crate::lazy::{self, Lazy};
 use crate::memory;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, broadcast, common_shape, inverse, long_lengths};
+use crate::shape::{Shape, broadcast, common_shape, inverse, long_lengths, same};
 use ndarray::{
     ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn, RawData,
     SliceInfoElem,
@@ -340,7 +340,7 @@ impl<T: Scalar> Tensor<T> {
 
     pub fn broadcast_to(&self, shape: &[usize]) -> Self {
         match self {
-            _ if self.shape() == shape => self.clone(),
+            _ if same(self.shape(), shape) => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
             Tensor::Array(a) => Self::spread(with_ndim(a.base.clone(), shape.len()), IxDyn(shape)),
             Tensor::Lazy(lazy) if lazy.is_done() => lazy.ready().broadcast_to(shape),
@@ -350,7 +350,7 @@ impl<T: Scalar> Tensor<T> {
 
     pub fn reshape(&self, shape: &[usize]) -> Self {
         match self {
-            _ if self.shape() == shape => self.clone(),
+            _ if same(self.shape(), shape) => self.clone(),
             Tensor::Array(a) if a.base.len() == 1 => Self::full(*a.base.first().expect("one element"), shape),
             Tensor::Lazy(lazy) => match lazy.reshape(shape).filter(|_| !lazy.is_done()) {
                 Some(placed) => Tensor::Lazy(placed),

@@ -7,7 +7,7 @@ use crate::native::Native;
 use crate::node::Node;
 use crate::rules::{Alias, Along, BroadcastTo, Listed, Reshape, Sum};
 use crate::scalar::Scalar;
-use crate::shape::{Lengths, Shape, broadcast_axes, checked_size};
+use crate::shape::{Lengths, Shape, broadcast_axes, checked_size, same};
 use crate::tensor::Tensor;
 use ndarray::{ArcArray, Array, ArrayBase, ArrayView, Data, Dimension, IxDyn};
 use std::fmt;
@@ -141,14 +141,14 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 
     pub(crate) fn with_shape(&self, op: &'static str, to: Shape) -> Self {
-        if self.shape() == to.as_slice() {
+        if same(self.shape(), &to) {
             return self.clone();
         }
         Self::apply(Reshape { op, from: Shape::from_slice(self.shape()), to }, &[self])
     }
 
     pub(crate) fn spread_to(&self, shape: &[usize]) -> Self {
-        if self.shape() == shape {
+        if same(self.shape(), shape) {
             return self.clone();
         }
         Self::apply(BroadcastTo { shape: Shape::from_slice(shape) }, &[self])
@@ -161,7 +161,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     /// The same; in a `batch`, the first axes of both belong together, whatever the number of the others.
     pub(crate) fn sum_to_aligned(self, shape: &[usize], batch: bool) -> Self {
-        if self.shape() == shape {
+        if same(self.shape(), shape) {
             return self;
         }
         let from = Shape::from_slice(self.shape());
@@ -390,7 +390,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     fn sweep(&self, op: &'static str, seed: Self) -> Result<(), Error> {
         let node = self.require_tracked(op)?;
-        if seed.shape() != self.shape() {
+        if !same(seed.shape(), self.shape()) {
             return Err(Error::Shape { op, got: seed.shape().to_vec(), expected: self.shape().to_vec() });
         }
         graph::backward(node, &self.data, seed.detach());
