@@ -68,13 +68,16 @@ impl<T: Scalar> Kernel for Dots<'_, T> {
 #[inline(always)]
 fn dot<T: Scalar>(a: &[T], x: &[T]) -> T {
     let ((a, a_rest), (x, x_rest)) = (a.as_chunks::<LANES>(), x.as_chunks::<LANES>());
+    let rest = a_rest.iter().zip(x_rest).fold(T::zero(), |sum, (&a, &x)| sum + a * x);
+    if a.is_empty() {
+        return rest;
+    }
     let mut lanes = [T::zero(); LANES];
     for (a, x) in a.iter().zip(x) {
         for ((lane, &a), &x) in lanes.iter_mut().zip(a).zip(x) {
             *lane += a * x;
         }
     }
-    let rest = a_rest.iter().zip(x_rest).fold(T::zero(), |sum, (&a, &x)| sum + a * x);
     add_up(lanes) + rest
 }
 

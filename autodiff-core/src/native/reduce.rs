@@ -147,7 +147,9 @@ impl<T: Scalar, F: Fn(T, T) -> T> Kernel for Fold<'_, T, F> {
 
 /// The lanes combined by `f`, halves with halves.
 #[inline(always)]
-fn combined<T: Scalar, const N: usize>(mut lanes: [T; N], f: impl Fn(T, T) -> T) -> T {
+fn combined<T: Scalar, const N: usize>(lanes: [T; N], f: impl Fn(T, T) -> T) -> T {
+    // As the compiler sees them come together, it makes vectors of two of them, in the loop before, too. It is not to.
+    let mut lanes = std::hint::black_box(lanes);
     let mut width = N / 2;
     while width > 0 {
         for i in 0..width {
