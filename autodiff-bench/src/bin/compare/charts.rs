@@ -79,9 +79,9 @@ fn sketch(path: &Path, view: &View) -> Result<(), Box<dyn std::error::Error>> {
         let (x, y) = place(entry);
         Text::new(label, (x + 14, y - 7), ("sans-serif", 13))
     };
-    // Ours last, so that they lie on top.
+    // Ours first, so that the smaller points of others lie on top of them.
     let mut order: Vec<usize> = (0..view.peers.len()).collect();
-    order.sort_by_key(|&i| is_ours(&view.peers[i]));
+    order.sort_by_key(|&i| !is_ours(&view.peers[i]));
     for (entry, &i) in order.iter().enumerate() {
         let (colour, ours) = (COLOURS[i % COLOURS.len()], is_ours(&view.peers[i]));
         let size = if ours { 6 } else { 4 };
