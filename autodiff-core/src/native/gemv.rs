@@ -32,10 +32,7 @@ pub(super) fn gemv<T: Scalar>(
     let x = x.as_standard_layout();
     let x = x.as_slice().expect("standard layout");
     let mut sums = vec![T::zero(); a.nrows()];
-    match packed {
-        Packed::Rows => simd::widest(Dots { a, x, sums: &mut sums }),
-        Packed::Columns => simd::widest(Combination { a, x, sums: &mut sums }),
-    }
+    simd::widest(Product { packed, a, x, sums: &mut sums });
     for (y, sum) in y.into_iter().zip(sums) {
         *y = if beta == T::zero() { alpha * sum } else { alpha * sum + beta * *y };
     }
@@ -47,20 +44,22 @@ const LANES: usize = 16;
 /// Columns that are added in one passage over the sums.
 const TOGETHER: usize = 4;
 
-/// The product of each row, which is packed, and `x`.
-struct Dots<'a, T> {
+/// The product of `a` and `x`, for `sums` that are 0.
+struct Product<'a, T> {
+    packed: Packed,
     a: ArrayView2<'a, T>,
     x: &'a [T],
     sums: &'a mut [T],
 }
 
-impl<T: Scalar> Kernel for Dots<'_, T> {
+impl<T: Scalar> Kernel for Product<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for (i, sum) in self.sums.iter_mut().enumerate() {
-            *sum = dot(self.a.index_axis(Axis(0), i).to_slice().expect("packed rows"), self.x);
+        match self.packed {
+            Packed::Rows => self.dots(),
+            Packed::Columns => self.combination(),
         }
     }
 }
@@ -81,18 +80,18 @@ fn dot<T: Scalar>(a: &[T], x: &[T]) -> T {
     add_up(lanes) + rest
 }
 
-/// The sum of the columns, which are packed, times the elements of `x`.
-struct Combination<'a, T> {
-    a: ArrayView2<'a, T>,
-    x: &'a [T],
-    sums: &'a mut [T],
-}
-
-impl<T: Scalar> Kernel for Combination<'_, T> {
-    type Output = ();
-
+impl<T: Scalar> Product<'_, T> {
+    /// Of each row.
     #[inline(always)]
-    fn run(self) {
+    fn dots(self) {
+        for (i, sum) in self.sums.iter_mut().enumerate() {
+            *sum = dot(self.a.index_axis(Axis(0), i).to_slice().expect("packed rows"), self.x);
+        }
+    }
+
+    /// The sum of the columns times the elements of `x`.
+    #[inline(always)]
+    fn combination(self) {
         /// Sums that stay in the first-level cache.
         const BLOCK: usize = 1024;
         let (groups, rest) = self.x.as_chunks::<TOGETHER>();

@@ -1,5 +1,6 @@
 //! Reductions along axes. Sums are pairwise, with a tree that depends on the shape alone.
 
+use super::math;
 use super::simd::{self, Kernel, Lanes};
 use crate::backend::{Binary, Reduction, Unary};
 use crate::scalar::Scalar;
@@ -23,8 +24,8 @@ pub(super) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
     match op {
         Reduction::Sum => sum_slice(x),
         Reduction::Mean => mean_slice(x),
-        Reduction::Max => fold(x, x[0], larger),
-        Reduction::Min => fold(x, x[0], smaller),
+        Reduction::Max => fold(x, x[0], math::maximum),
+        Reduction::Min => fold(x, x[0], math::minimum),
         Reduction::LogSumExp => log_sum_exp(x),
         Reduction::SumBesideOne => sum_beside_one(x),
     }
@@ -171,18 +172,6 @@ fn plus<T: Scalar>(a: T, b: T) -> T {
     a + b
 }
 
-/// The larger, NaN if either is.
-#[inline(always)]
-fn larger<T: Scalar>(a: T, b: T) -> T {
-    if a > b || a.is_nan() { a } else { b }
-}
-
-/// The smaller, NaN if either is.
-#[inline(always)]
-fn smaller<T: Scalar>(a: T, b: T) -> T {
-    if a < b || a.is_nan() { a } else { b }
-}
-
 fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     let count: usize = axes.iter().map(|&a| x.len_of(Axis(a))).product();
     let divisor = T::of(count as f64);
@@ -218,7 +207,7 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     if x.is_empty() {
         return T::neg_infinity();
     }
-    let max = fold(x, x[0], larger);
+    let max = fold(x, x[0], math::maximum);
     if !max.is_finite() {
         return max;
     }

@@ -34,6 +34,18 @@ pub(crate) use special::{
 };
 pub(crate) use trig::{cos, far, sin};
 
+/// The larger, NaN if either is.
+#[inline(always)]
+pub(crate) fn maximum<T: num_traits::Float>(a: T, b: T) -> T {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+/// The smaller, NaN if either is.
+#[inline(always)]
+pub(crate) fn minimum<T: num_traits::Float>(a: T, b: T) -> T {
+    if a < b || a.is_nan() { a } else { b }
+}
+
 /// `c[0] + c[1] x + c[2] x^2 + ...`: even and odd powers apart, which halves the chain of operations that wait for
 /// each other.
 #[inline(always)]

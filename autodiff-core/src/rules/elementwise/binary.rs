@@ -27,11 +27,11 @@ binary! {
         |a, _, _| a.ln_slope(); |_, _, _| 0.0; 0.5..2.0, -2.0..2.0
 
     /// The larger, NaN if either is.
-    maximum(a, b) = if a > b || a.is_nan() { a } else { b };
+    maximum(a, b) = math::maximum(a, b);
         |a, b, _| a.zip(Binary::larger, b); |a, b, _| b.zip(Binary::larger, a); -2.0..2.0, -2.0..2.0
 
     /// The smaller, NaN if either is.
-    minimum(a, b) = if a < b || a.is_nan() { a } else { b };
+    minimum(a, b) = math::minimum(a, b);
         |a, b, _| b.zip(Binary::larger, a); |a, b, _| a.zip(Binary::larger, b); -2.0..2.0, -2.0..2.0
 
     /// The share of `a` in the larger of the two: 1, 0, or a half where they are equal; NaN if either is.
