@@ -1,5 +1,6 @@
 //! Products of a matrix and a vector, as fast as the matrix is read.
 
+use super::math::MulAdd;
 use super::reduce::add_up;
 use super::simd::{self, Kernel};
 use crate::scalar::Scalar;
@@ -56,7 +57,7 @@ impl<T: Scalar> Kernel for Product<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<F: MulAdd>(self) {
         match self.packed {
             Packed::Rows => self.dots(),
             Packed::Columns => self.combination(),

@@ -1,6 +1,6 @@
 //! Reductions along axes. Sums are pairwise, with a tree that depends on the shape alone.
 
-use super::math;
+use super::math::{self, MulAdd};
 use super::simd::{self, Kernel, Lanes};
 use crate::backend::{Binary, Reduction, Unary};
 use crate::scalar::Scalar;
@@ -124,11 +124,11 @@ struct Fold<'a, T, F> {
     f: F,
 }
 
-impl<T: Scalar, F: Fn(T, T) -> T> Kernel for Fold<'_, T, F> {
+impl<T: Scalar, G: Fn(T, T) -> T> Kernel for Fold<'_, T, G> {
     type Output = T;
 
     #[inline(always)]
-    fn run(self) -> T {
+    fn run<F: MulAdd>(self) -> T {
         let Fold { x, start, f } = self;
         let (chunks, rest) = x.as_chunks::<LANES>();
         let mut tail = start;

@@ -3,8 +3,10 @@
 //! The baseline of x86-64 is SSE2, two `f64` at a time, which most machines exceed; on AArch64 it is NEON, which is
 //! all there is. A [`Kernel`] is compiled once for each instruction set and runs on the widest the machine has. The
 //! results have the same bits on all of them: a kernel is made of IEEE operations, which vectorisation does not
-//! reorder, and of no fused multiply-add, which a part of the machines would have to emulate.
+//! reorder, fused multiply-adds among them, which machines without the instruction emulate.
 #![allow(unsafe_code)]
+
+use super::math::{Hardware, MulAdd, Software};
 
 /// An operand of a block: its elements, or one number that stands for all of them.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +23,8 @@ pub(crate) trait Kernel {
     type Output;
 
     /// The loop. Implementations are `#[inline(always)]`, and so is what they call in the loop: it is compiled for
-    /// an instruction set where it is inlined into a function of that set, and nowhere else.
-    fn run(self) -> Self::Output;
+    /// an instruction set where it is inlined into a function of that set, and nowhere else. `F` multiplies and adds there.
+    fn run<F: MulAdd>(self) -> Self::Output;
 }
 
 /// Runs a kernel on the widest vectors that the machine has.
@@ -34,12 +36,15 @@ pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
             // SAFETY: the machine has the features, which is all that the function asks for.
             return unsafe { avx512(kernel) };
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the machine has the feature, which is all that the function asks for.
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the machine has the features, which is all that the function asks for.
             return unsafe { avx2(kernel) };
         }
     }
-    kernel.run()
+    #[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
+    return kernel.run::<Hardware>();
+    #[cfg(not(any(target_feature = "fma", target_arch = "aarch64")))]
+    kernel.run::<Software>()
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -49,16 +54,17 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("fma")
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
 fn avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run()
+    kernel.run::<Hardware>()
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run()
+    kernel.run::<Hardware>()
 }

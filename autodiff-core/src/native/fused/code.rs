@@ -1,9 +1,10 @@
 //! A program as instructions on registers.
 
 use super::space::Space;
-use crate::backend::{Binary, Elementwise, Reduction};
+use crate::backend::{Binary, Elementwise, Reduction, Unary};
 use crate::native::reduce;
 use crate::program::{AxisSet, Program, Step};
+use crate::rules::elementwise::Pair;
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 use smallvec::SmallVec;
@@ -53,6 +54,12 @@ pub(super) enum Instruction<T> {
         args: SmallVec<[Arg<T>; 3]>,
         full: bool,
         into: Place,
+    },
+    /// Two operations on the same elements.
+    MapPair {
+        op: Pair,
+        arg: Arg<T>,
+        into: [Place; 2],
     },
     FoldRow {
         op: Reduction,
@@ -127,7 +134,7 @@ struct Compiler<'a, 'x, T> {
     code: Code<T>,
     full: Registers,
     row: Registers,
-    /// Where each step's value is; `None` for those without instructions.
+    /// Where the value of each step is; `None` for those to come, and for those without instructions.
     places: Vec<Option<Arg<T>>>,
     /// The last step that reads each.
     last_use: Vec<usize>,
@@ -152,12 +159,15 @@ impl<T: Scalar> Code<T> {
             },
             full: Registers::default(),
             row: Registers::default(),
-            places: Vec::with_capacity(steps.len()),
+            places: vec![None; steps.len()],
             last_use,
         };
         let varies = program.varies();
         for at in 0..steps.len() {
-            compiler.step(program, &varies, at);
+            if compiler.places[at].is_none() {
+                compiler.step(program, &varies, at);
+            }
+            compiler.release_args(program, at);
         }
         let Compiler { mut code, full, row, .. } = compiler;
         (code.full_registers, code.row_registers) = (full.count, row.count);
@@ -172,6 +182,11 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let place = match &program.steps()[at] {
             Step::Number(x) => Some(Arg::Number(*x)),
             Step::Operand { operand, .. } => Some(self.operand(*operand, full)),
+            Step::Map { op: Elementwise::Unary(op), args }
+                if full && self.pair(program, at, *op, args[0]) =>
+            {
+                self.places[at]
+            }
             Step::Map { op, args, .. } => {
                 let args = self.args(args, full);
                 let into = self.result(full, output);
@@ -181,7 +196,32 @@ impl<T: Scalar> Compiler<'_, '_, T> {
             }
             Step::Fold { op, arg, axes } => self.fold(*op, *arg, *axes, varies, output),
         };
-        self.places.push(place);
+        self.places[at] = place;
+    }
+
+    /// Computes an operation with a later one that shares its work, if there is one.
+    fn pair(&mut self, program: &Program<T>, at: usize, op: Unary<T>, arg: usize) -> bool {
+        let Some((pair, other, other_first)) = Pair::of(op) else { return false };
+        let is_other = |step: &Step<T>| matches!(step, Step::Map { op, args } if *op == Elementwise::Unary(other) && args[0] == arg);
+        let Some(later) = program.steps()[at + 1..].iter().position(is_other).map(|i| at + 1 + i) else {
+            return false;
+        };
+        let places = [at, later].map(|step| {
+            let output = program.outputs().iter().position(|&output| output == step);
+            self.result(true, output)
+        });
+        for (step, place) in [at, later].into_iter().zip(places) {
+            self.places[step] = Some(place.arg());
+        }
+        let [first, second] = places;
+        let into = if other_first { [second, first] } else { [first, second] };
+        let arg = self.places[arg].expect("what is read has a place");
+        self.code.instructions.push(Instruction::MapPair { op: pair, arg, into });
+        true
+    }
+
+    /// Frees what no later step reads.
+    fn release_args(&mut self, program: &Program<T>, at: usize) {
         let args = program.steps()[at].args();
         for (i, &arg) in args.iter().enumerate() {
             if self.last_use[arg] == at && !args[..i].contains(&arg) {

@@ -106,6 +106,12 @@ struct Frame<'a, 'x, T> {
     running: Vec<Running<T>>,
 }
 
+/// What is written to, while it is taken out of its place.
+enum Taken<'t, T> {
+    Register(Vec<T>),
+    Array(&'t mut [T]),
+}
+
 /// The block under way.
 struct Block {
     row: usize,
@@ -214,7 +220,7 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
                     self.full[*into] = to;
                 }
                 Instruction::Map { op, args, full, into } => {
-                    self.write(*into, block, arrays, |frame, arrays, to| {
+                    self.write([*into], block, arrays, |frame, arrays, [to]| {
                         // Pushing to a list would cost about as much as the operation on a block.
                         let mut lanes = [Lanes::Same(T::zero()); 3];
                         for (lanes, &arg) in lanes.iter_mut().zip(args) {
@@ -223,8 +229,14 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
                         op.apply(&lanes[..args.len()], to);
                     })
                 }
-                Instruction::FoldRow { op, arg, into } => {
+                Instruction::MapPair { op, arg, into } => {
                     self.write(*into, block, arrays, |frame, arrays, to| {
+                        let Lanes::Each(elements) = frame.lanes(*arg, true, block, arrays) else { return };
+                        op.apply(elements, to);
+                    })
+                }
+                Instruction::FoldRow { op, arg, into } => {
+                    self.write([*into], block, arrays, |frame, arrays, [to]| {
                         let Lanes::Each(elements) = frame.lanes(*arg, true, block, arrays) else { return };
                         for (to, row) in to.iter_mut().zip(elements.chunks_exact(block.columns)) {
                             *to = fold_slice(*op, row);
@@ -256,30 +268,42 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
         }
     }
 
-    /// Computes into a register or an array, which the computation does not read.
-    fn write(
+    /// Computes into registers or arrays, which the computation does not read.
+    #[inline(always)]
+    fn write<'t, const N: usize>(
         &mut self,
-        into: Place,
+        into: [Place; N],
         block: &Block,
-        arrays: &mut [&mut [T]],
-        compute: impl FnOnce(&Self, &[&mut [T]], &mut [T]),
+        arrays: &mut [&'t mut [T]],
+        compute: impl FnOnce(&Self, &[&mut [T]], [&mut [T]; N]),
     ) {
-        match into {
-            Place::Full(register) => {
-                let mut to = std::mem::take(&mut self.full[register]);
-                compute(self, arrays, &mut to[..block.len()]);
-                self.full[register] = to;
+        let mut ranges = into
+            .map(|place| match place {
+                Place::Full(_) => 0..block.len(),
+                Place::Row(_) => 0..block.rows,
+                Place::Output(array) if self.code.arrays[array] => block.full.clone(),
+                Place::Output(_) => block.of_rows.clone(),
+            })
+            .into_iter();
+        let mut taken = into.map(|place| match place {
+            Place::Full(register) => Taken::Register(std::mem::take(&mut self.full[register])),
+            Place::Row(register) => Taken::Register(std::mem::take(&mut self.row[register])),
+            Place::Output(array) => Taken::Array(std::mem::take(&mut arrays[array])),
+        });
+        let to = taken.each_mut().map(|taken| {
+            let range = ranges.next().expect("one for each");
+            match taken {
+                Taken::Register(all) => &mut all[range],
+                Taken::Array(all) => &mut all[range],
             }
-            Place::Row(register) => {
-                let mut to = std::mem::take(&mut self.row[register]);
-                compute(self, arrays, &mut to[..block.rows]);
-                self.row[register] = to;
-            }
-            Place::Output(array) => {
-                let range = if self.code.arrays[array] { &block.full } else { &block.of_rows };
-                let to = std::mem::take(&mut arrays[array]);
-                compute(self, arrays, &mut to[range.clone()]);
-                arrays[array] = to;
+        });
+        compute(self, arrays, to);
+        for (place, taken) in into.into_iter().zip(taken) {
+            match (place, taken) {
+                (Place::Full(register), Taken::Register(all)) => self.full[register] = all,
+                (Place::Row(register), Taken::Register(all)) => self.row[register] = all,
+                (Place::Output(array), Taken::Array(all)) => arrays[array] = all,
+                _ => unreachable!("each is put back where it was taken from"),
             }
         }
     }

@@ -20,7 +20,7 @@ factorial = lambda n: 1 / mp.factorial(n)
 alternating = lambda n: (-1) ** (n // 2) / mp.factorial(n)
 tables = [
     # exp(r) = 1 + r + r^2 EXP(r)
-    ("EXP f64", series(factorial, 2), [-LN2 / 2, LN2 / 2], 11),
+    ("EXP f64", series(factorial, 2), [-LN2 / 2, LN2 / 2], 10),
     ("EXP f32", series(factorial, 2), [-LN2 / 2, LN2 / 2], 5),
     # ln((1 + s) / (1 - s)) = 2 s + s z LN(z) for z = s^2
     ("LN f64", series(lambda n: mp.mpf(2) / n, 3, 2), [0, EDGE], 7),

@@ -2,6 +2,7 @@
 //!
 //! `x = k ln(2) + r` with `|r| <= ln(2) / 2`, so that `e^x = 2^k e^r` and a polynomial gives `e^r`.
 
+use super::fma::MulAdd;
 use super::polynomial;
 use super::real::Real;
 
@@ -11,114 +12,126 @@ fn at_least<T: Real>(x: T, least: T) -> T {
     if x < least { least } else { x }
 }
 
-/// `k + SHIFT`, and `e^r - 1` for the rest `r` in the way it is to be added: `r`, and what is small beside it.
+/// `k + SHIFT`, and `e^r - 1` for the rest `r`.
 #[inline(always)]
-fn reduced<T: Real>(x: T) -> (T, [T; 2]) {
-    let shifted = x * T::LOG2_E + T::SHIFT;
+fn reduced<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    let shifted = F::mul_add(x, T::LOG2_E, T::SHIFT);
     let k = shifted - T::SHIFT;
-    let (high, low) = (x - k * T::LN2[0], k * T::LN2[1]);
-    let r = high - low;
-    let lost = (high - r) - low;
-    (shifted, [r, r * (r * polynomial(r, T::EXP)) + lost])
+    let r = F::mul_add(-k, T::LN2[1], F::mul_add(-k, T::LN2[0], x));
+    (shifted, F::mul_add(r * r, polynomial::<F, T>(r, T::EXP), r))
 }
 
-/// `factor e^x` for a factor of 1 or 4, rounded once where it is subnormal; and which part of it the rounding has
-/// lost, to a few digits.
+/// An exponent with which `e^x` is a normal number, given and returned as `k + SHIFT`, and the factor that is left: 1, unless
+/// `e^x` is subnormal, which is to be rounded once.
 #[inline(always)]
-fn scaled_exp<T: Real>(x: T, factor: T) -> (T, T) {
-    let (k, [r, rest]) = reduced(at_least(x, T::EXP_ZERO));
-    let small_part = r + rest;
-    let y = T::one() + small_part;
-    let small = x < T::EXP_NORMAL;
-    let (k, lift) = if small { (k + T::LIFT[0], T::LIFT[1]) } else { (k, T::one()) };
-    let scaled = y.scaled(k) * (factor * lift);
+fn lifted<T: Real>(x: T, k: T) -> (T, T) {
+    if x < T::EXP_NORMAL { (k + T::LIFT[0], T::LIFT[1]) } else { (k, T::one()) }
+}
+
+/// `e^x`, and which part of it the rounding has lost, to a few digits.
+#[inline(always)]
+fn exp_and_lost<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    let (k, less_one) = reduced::<F, T>(at_least(x, T::EXP_ZERO));
+    let (k, factor) = lifted(x, k);
+    let y = T::one() + less_one;
+    let scaled = y.scaled(k) * factor;
     // Else too large, infinite or NaN.
-    (if x <= T::EXP_MOST { scaled } else { x * T::infinity() }, small_part - (y - T::one()))
+    (if x <= T::EXP_MOST { scaled } else { x * T::infinity() }, less_one - (y - T::one()))
 }
 
 #[inline(always)]
-pub(crate) fn exp<T: Real>(x: T) -> T {
-    scaled_exp(x, T::one()).0
-}
-
-/// `e^x - 1`, without cancellation near 0.
-#[inline(always)]
-pub(crate) fn exp_m1<T: Real>(x: T) -> T {
-    let (k, [r, rest]) = reduced(at_least(x, T::EXP_NEGLIGIBLE));
-    // At the end of the range 2^k alone would overflow.
-    let large = x > -T::EXP_NORMAL;
-    let two = T::one() + T::one();
-    let power = T::one().scaled(if large { k - T::one() } else { k });
-    // 2^k (e^r - 1) + (2^k - 1). Where k is 1 or -1 half of it cancels, so that what is rounded comes last.
-    let y = ((power * r + (power - T::one())) + power * rest) * if large { two } else { T::one() };
-    // The sign is that of x, at the zeros too.
-    if x <= T::EXP_MOST { y.copysign(x) } else { x * T::infinity() }
-}
-
-/// `(1 - e) / (1 + e)` for `e = e^-2|x|`, or `1 - 2 e / (1 + e)` where that is above a half; with the sign of `x`.
-#[inline(always)]
-pub(crate) fn tanh<T: Real>(x: T) -> T {
-    let (one, half, a) = (T::one(), T::constant(0.5), x.abs());
-    let (k, [r, rest]) = reduced(at_least(-(a + a), T::EXP_NEGLIGIBLE));
-    let power = one.scaled(k);
-    let small_part = r + rest;
-    let (part, other) = (power * small_part, power - one);
-    let less_one = part + other;
-    let sum = one + one + less_one;
-    let e = part + power;
-    let large = a > T::constant(0.55);
-    let ratio = (if large { e + e } else { -less_one }) / sum;
-    // What rounding took from the divisor and, in two sums, from the dividend; 1 / (1 + e) = (1 + tanh) / 2.
-    let lost_before = power * (rest - (small_part - r));
-    let lost = ratio * (less_one - (sum - (one + one))) + ((part - (less_one - other)) + lost_before);
-    let small = ratio - lost * (half + half * ratio);
-    (if large { one - ratio } else { small }).copysign(x)
-}
-
-/// `1 / cosh(x)^2 = 4 e / (1 + e)^2` for `e = e^-2|x|`.
-#[inline(always)]
-pub(crate) fn sech2<T: Real>(x: T) -> T {
-    let a = x.abs();
-    // Where the result is subnormal, so is e, which must not be rounded before it is multiplied by 4.
-    let (four, lost) = scaled_exp(-(a + a), T::constant(4.0));
-    over_square(four, lost, four * T::constant(0.25))
-}
-
-/// `y / (1 + rest)`, made good for the part by which `y` is too small and for the rounding of the sum. As the rest
-/// grows both count for less, in all uses about as the last factor does.
-#[inline(always)]
-fn quotient<T: Real>(y: T, lost: T, rest: T) -> T {
-    let sum = T::one() + rest;
-    let ratio = y / sum;
-    let lost = lost - (rest - (sum - T::one()));
-    ratio + ratio * (lost * (T::one() - T::constant(1.0 / 3.0) * rest))
-}
-
-/// The logistic function, with `e = e^-|x|`: `1 / (1 + e)` or `e / (1 + e)`.
-#[inline(always)]
-pub(crate) fn sigmoid<T: Real>(x: T) -> T {
-    let (e, lost) = decay(x);
-    let (y, lost) = if x < T::zero() { (e, lost) } else { (T::one(), T::zero()) };
-    quotient(y, lost, e)
-}
-
-/// The derivative of [`sigmoid`], `e / (1 + e)^2`.
-#[inline(always)]
-pub(crate) fn sigmoid_slope<T: Real>(x: T) -> T {
-    let (e, lost) = decay(x);
-    over_square(e, lost, e)
-}
-
-/// `y / (1 + e)^2`, made good for the part by which `y` is too small.
-#[inline(always)]
-fn over_square<T: Real>(y: T, lost: T, e: T) -> T {
-    let (twice, square) = (e + e, e * e);
-    let rest = twice + square;
-    quotient(y, lost - (square - (rest - twice)), rest)
+pub(crate) fn exp<F: MulAdd, T: Real>(x: T) -> T {
+    exp_and_lost::<F, T>(x).0
 }
 
 /// `e^-|x|`, and which part of it the rounding has lost.
 #[inline(always)]
-pub(super) fn decay<T: Real>(x: T) -> (T, T) {
-    scaled_exp(-x.abs(), T::one())
+pub(super) fn decay<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    exp_and_lost::<F, T>(-x.abs())
+}
+
+/// `e^x - 1`, without cancellation near 0.
+#[inline(always)]
+pub(crate) fn exp_m1<F: MulAdd, T: Real>(x: T) -> T {
+    let (k, less_one) = reduced::<F, T>(at_least(x, T::EXP_NEGLIGIBLE));
+    // Towards the end of the range 2^k alone would overflow, or what the product goes through in software.
+    let large = x > T::constant(-0.75) * T::EXP_NORMAL;
+    let (k, factor) = if large { (k - T::LIFT[0], T::LIFT[1].recip()) } else { (k, T::one()) };
+    let power = T::one().scaled(k);
+    let y = F::mul_add(power, less_one, power - T::one()) * factor;
+    // The sign is that of x, at the zeros too.
+    if x <= T::EXP_MOST { y.copysign(x) } else { x * T::infinity() }
+}
+
+/// `1 / (base + rest)` for a smaller `rest`, and which part of it is missing.
+#[inline(always)]
+fn inverse<F: MulAdd, T: Real>(base: T, rest: T) -> (T, T) {
+    let sum = base + rest;
+    let lost = rest - (sum - base);
+    let y = T::one() / sum;
+    (y, F::mul_add(-lost, y, F::mul_add(-sum, y, T::one())))
+}
+
+/// `(x + lost) y` for `y` and its missing part.
+#[inline(always)]
+fn times<F: MulAdd, T: Real>(x: T, lost: T, (y, missing): (T, T)) -> T {
+    F::mul_add(x, y, y * F::mul_add(x, missing, lost))
+}
+
+/// `(x + lost) y^2` for `y` and its missing part.
+#[inline(always)]
+fn times_square<F: MulAdd, T: Real>(x: T, lost: T, (y, missing): (T, T)) -> T {
+    let square = y * y;
+    let square_lost = F::mul_add(square, missing + missing, F::mul_add(y, y, -square));
+    F::mul_add(x, square, F::mul_add(x, square_lost, lost * square))
+}
+
+/// With `e = e^-2|x|`, `(1 - e) / (1 + e)` with the sign of `x`, and `1 / cosh(x)^2 = 4 e / (1 + e)^2`.
+#[inline(always)]
+pub(crate) fn tanh_and_sech2<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    let (one, two) = (T::one(), T::constant(2.0));
+    let twice = at_least(x.abs() * -two, T::EXP_ZERO);
+    let (k, less_one) = reduced::<F, T>(twice);
+    let (k, factor) = lifted(twice, k);
+    // e = power y factor; the factor is not 1 only where e is nothing beside 1.
+    let power = one.scaled(k);
+    let y = one + less_one;
+    // e - 1, without cancellation.
+    let rest = F::mul_add(power, less_one, power - one);
+    let rest_lost = F::mul_add(power, less_one, (power - one) - rest);
+    let inverse = inverse::<F, T>(two, rest);
+    let tanh = times::<F, T>(-rest, -rest_lost, inverse).copysign(x);
+    let quarter = times_square::<F, T>(y, less_one - (y - one), inverse) * power;
+    (tanh, quarter * (T::constant(4.0) * factor))
+}
+
+#[inline(always)]
+pub(crate) fn tanh<F: MulAdd, T: Real>(x: T) -> T {
+    tanh_and_sech2::<F, T>(x).0
+}
+
+/// `1 / cosh(x)^2`.
+#[inline(always)]
+pub(crate) fn sech2<F: MulAdd, T: Real>(x: T) -> T {
+    tanh_and_sech2::<F, T>(x).1
+}
+
+/// The logistic function and its derivative, with `e = e^-|x|`: `1 / (1 + e)` or `e / (1 + e)`, and `e / (1 + e)^2`.
+#[inline(always)]
+pub(crate) fn sigmoid_and_slope<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    let e = decay::<F, T>(x).0;
+    let inverse = inverse::<F, T>(T::one(), e);
+    let above = if x < T::zero() { e } else { T::one() };
+    (times::<F, T>(above, T::zero(), inverse), times_square::<F, T>(e, T::zero(), inverse))
+}
+
+#[inline(always)]
+pub(crate) fn sigmoid<F: MulAdd, T: Real>(x: T) -> T {
+    sigmoid_and_slope::<F, T>(x).0
+}
+
+/// The derivative of [`sigmoid`].
+#[inline(always)]
+pub(crate) fn sigmoid_slope<F: MulAdd, T: Real>(x: T) -> T {
+    sigmoid_and_slope::<F, T>(x).1
 }

@@ -1,5 +1,7 @@
 //! The logarithm of the gamma function and its derivatives, in `f64`.
 
+use super::fma::Rounded;
+use super::polynomial;
 use super::special::{cos_pi, sin_pi};
 use std::f64::consts::PI;
 
@@ -46,18 +48,18 @@ pub(crate) fn polygamma(x: f64, n: u32) -> f64 {
 /// `pi d^n/dx^n cot(pi x)`: a polynomial in the cotangent, from `d/dx cot = -(1 + cot^2)`.
 fn cotangent(x: f64, n: u32) -> f64 {
     let n = n as usize;
-    let mut polynomial = vec![0.0, 1.0];
+    let mut coefficients = vec![0.0, 1.0];
     for _ in 0..n {
-        let mut next = vec![0.0; polynomial.len() + 1];
-        for (k, c) in polynomial.iter().enumerate().skip(1) {
+        let mut next = vec![0.0; coefficients.len() + 1];
+        for (k, c) in coefficients.iter().enumerate().skip(1) {
             next[k - 1] -= k as f64 * c;
             next[k + 1] -= k as f64 * c;
         }
-        polynomial = next;
+        coefficients = next;
     }
     let cot = cos_pi(x) / sin_pi(x);
     // Beside a pole the cotangent is infinite, which no 0 may meet.
-    let y = polynomial.into_iter().rev().reduce(|sum, c| sum * cot + c).expect("two coefficients");
+    let y = coefficients.into_iter().rev().reduce(|sum, c| sum * cot + c).expect("two coefficients");
     y * (0..=n).fold(1.0, |p, _| p * PI)
 }
 
@@ -144,7 +146,7 @@ fn digamma_right(x: f64) -> f64 {
         at += 1.0;
     }
     let g = ((at - ROOT[0]) - ROOT[1]) - ROOT[2];
-    let r = super::polynomial(at - 1.0, &P) / super::polynomial(at - 1.0, &Q);
+    let r = polynomial::<Rounded, f64>(at - 1.0, &P) / polynomial::<Rounded, f64>(at - 1.0, &Q);
     shift + (g * SLOPE + g * r)
 }
 

@@ -3,29 +3,30 @@
 //! `x = 2^k (1 + f)` with `1 + f` in [sqrt(1/2), sqrt(2)), and `ln(1 + f) = ln((1 + s) / (1 - s))` for
 //! `s = f / (2 + f)`: a short series in `s`, added to `f - f^2 / 2` such that small terms come first.
 
+use super::fma::MulAdd;
 use super::real::Real;
 use super::{exp, polynomial};
 
 /// `f^2 / 2` and `ln(1 + f) - f + f^2 / 2`.
 #[inline(always)]
-fn series<T: Real>(f: T, coefficients: &[T]) -> (T, T) {
+fn series<F: MulAdd, T: Real>(f: T, coefficients: &[T]) -> (T, T) {
     let s = f / (T::one() + T::one() + f);
     let z = s * s;
     let half_square = T::constant(0.5) * f * f;
-    (half_square, s * (half_square + z * polynomial(z, coefficients)))
+    (half_square, s * F::mul_add(z, polynomial::<F, T>(z, coefficients), half_square))
 }
 
 /// `k ln(2) + ln(1 + f)`, and a small correction.
 #[inline(always)]
-fn joined<T: Real>(k: T, f: T, correction: T) -> T {
-    let (half_square, rest) = series(f, T::LN);
-    k * T::LN2[0] - ((half_square - (rest + (k * T::LN2[1] + correction))) - f)
+fn joined<F: MulAdd, T: Real>(k: T, f: T, correction: T) -> T {
+    let (half_square, rest) = series::<F, T>(f, T::LN);
+    F::mul_add(k, T::LN2[0], f - (half_square - (rest + F::mul_add(k, T::LN2[1], correction))))
 }
 
 #[inline(always)]
-pub(crate) fn ln<T: Real>(x: T) -> T {
+pub(crate) fn ln<F: MulAdd, T: Real>(x: T) -> T {
     let (k, m) = x.exponent_and_rest();
-    let y = joined(k, m - T::one(), T::zero());
+    let y = joined::<F, T>(k, m - T::one(), T::zero());
     let y = if x < T::infinity() { y } else { x };
     let end = if x == T::zero() { T::neg_infinity() } else { T::nan() };
     if x > T::zero() { y } else { end }
@@ -33,14 +34,14 @@ pub(crate) fn ln<T: Real>(x: T) -> T {
 
 /// `ln(1 + x)`, without the rounding of `1 + x`.
 #[inline(always)]
-pub(crate) fn ln_1p<T: Real>(x: T) -> T {
+pub(crate) fn ln_1p<F: MulAdd, T: Real>(x: T) -> T {
     let one = T::one();
     let u = one + x;
     let (k, m) = u.exponent_and_rest();
     // What the sum has lost, from the smaller of its terms.
     let lost = if k > one { one - (u - x) } else { x - (u - one) };
     let near = k == T::zero();
-    let y = joined(k, if near { x } else { m - one }, if near { T::zero() } else { lost / u });
+    let y = joined::<F, T>(k, if near { x } else { m - one }, if near { T::zero() } else { lost / u });
     // The sign is that of x, at the zeros too.
     let y = if x < T::infinity() { y.copysign(x) } else { x };
     let end = if x == -one { T::neg_infinity() } else { T::nan() };
@@ -49,10 +50,10 @@ pub(crate) fn ln_1p<T: Real>(x: T) -> T {
 
 /// `ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)`.
 #[inline(always)]
-pub(crate) fn softplus<T: Real>(x: T) -> T {
-    let (e, lost) = exp::decay(x);
+pub(crate) fn softplus<F: MulAdd, T: Real>(x: T) -> T {
+    let (e, lost) = exp::decay::<F, T>(x);
     // A longer series reaches 1 + e = 2, which saves taking it apart.
-    let (half_square, rest) = series(e, T::LN_WIDE);
+    let (half_square, rest) = series::<F, T>(e, T::LN_WIDE);
     // The slope of the logarithm is a half where e is largest, and its rounding counts for most.
     let rest = rest + T::constant(0.5) * e * lost;
     (if x < T::zero() { T::zero() } else { x }) + (e - (half_square - rest))

@@ -5,15 +5,16 @@
 //! operations on the bits, without a branch or a table, so that a loop over a slice becomes one over vectors. All are
 //! `#[inline(always)]` for the sake of [`Kernel`](super::simd::Kernel).
 //!
-//! None uses a fused multiply-add: IEEE arithmetic, operation by operation, has the same result on every machine and
-//! in every width of vector, so a number does not depend on where it stands in an array. Where a product must be
-//! exact, its factors have few enough digits.
+//! Products are added with one rounding, by the machine's fused multiply-add or, where it has none, by [`fma`] with the
+//! same bits. IEEE arithmetic, operation by operation, has the same result on every machine and in every width of
+//! vector, so a number does not depend on where it stands in an array.
 //!
 //! The polynomials are printed by `coefficients.py`. Reductions and the order of the last additions are those of
 //! fdlibm (Sun Microsystems, <https://www.netlib.org/fdlibm/>).
 
 mod activation;
 mod exp;
+mod fma;
 mod gamma;
 mod log;
 mod pow;
@@ -24,7 +25,8 @@ mod tests;
 mod trig;
 
 pub(crate) use activation::{GELU, gated, gelu_gate, mish, mish_gate, mish_gate_slope, silu};
-pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_slope, tanh};
+pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, tanh, tanh_and_sech2};
+pub(crate) use fma::{Hardware, MulAdd, Software};
 pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus};
 pub use real::Real;
@@ -32,7 +34,7 @@ pub(crate) use special::{
     acosh, asinh, atanh, erfinv, erfinv_slope, gauss, normal_cdf, normal_pdf, part, per_square, sigmoid2,
     sinc,
 };
-pub(crate) use trig::{cos, far, sin};
+pub(crate) use trig::{cos, far, sin, sine_and_cosine};
 
 /// The larger, NaN if either is.
 #[inline(always)]
@@ -49,15 +51,15 @@ pub(crate) fn minimum<T: num_traits::Float>(a: T, b: T) -> T {
 /// `c[0] + c[1] x + c[2] x^2 + ...`: even and odd powers apart, which halves the chain of operations that wait for
 /// each other.
 #[inline(always)]
-fn polynomial<T: num_traits::Float>(x: T, c: &[T]) -> T {
+fn polynomial<F: MulAdd, T: Real>(x: T, c: &[T]) -> T {
     let (square, n) = (x * x, c.len());
     let (mut same, mut other) = (c[n - 1], c[n - 2]);
     let mut i = n - 2;
     while i >= 2 {
-        same = same * square + c[i - 1];
-        other = other * square + c[i - 2];
+        same = F::mul_add(same, square, c[i - 1]);
+        other = F::mul_add(other, square, c[i - 2]);
         i -= 2;
     }
     // Of an odd number of coefficients, the first is left.
-    if i == 1 { (same * square + other * x) + c[0] } else { same * x + other }
+    if i == 1 { F::mul_add(same, square, F::mul_add(other, x, c[0])) } else { F::mul_add(same, x, other) }
 }

@@ -4,6 +4,7 @@
 //! logarithm and the product therefore have 64 digits, in two numbers each, the way fdlibm's `e_pow.c` does it;
 //! for `f32`, an `f64` has digits enough.
 
+use super::fma::Rounded;
 use super::polynomial;
 use super::real::Real;
 
@@ -43,7 +44,7 @@ pub(super) fn pow_f64(x: f64, y: f64) -> f64 {
     let s_tail = inverse * ((f - s_head * below_head) - s_head * below_tail);
     // 3 + z + 3 z^2 SERIES(z), in two numbers
     let (z, z_head) = (s * s, s_head * s_head);
-    let rest = 3.0 * (z * z) * polynomial(z, &SERIES) + s_tail * (s_head + s);
+    let rest = 3.0 * (z * z) * polynomial::<Rounded, f64>(z, &SERIES) + s_tail * (s_head + s);
     let sum_head = head(3.0 + z_head + rest);
     let sum_tail = rest - ((sum_head - 3.0) - z_head);
     // the product with s, and with 2 / (3 ln(2))
@@ -69,7 +70,7 @@ pub(super) fn pow_f64(x: f64, y: f64) -> f64 {
     let r_low = (exponent_tail - (fraction_head - fraction)) * LN2 + fraction_head * LN2_PARTS[1];
     let r = r_high + r_low;
     let r_tail = r_low - (r - r_high);
-    let result = 1.0 + (r + (r_tail + r * r * polynomial(r, f64::EXP)));
+    let result = 1.0 + (r + (r_tail + r * r * polynomial::<Rounded, f64>(r, f64::EXP)));
     let (lift, unlift) = if whole < -1000.0 {
         (f64::LIFT[0], f64::LIFT[1])
     } else if whole > 1000.0 {
@@ -105,11 +106,11 @@ pub(super) fn pow_f32(x: f32, y: f64) -> f32 {
     let x = f64::from(x);
     let (k, m) = x.abs().exponent_and_rest();
     let s = (m - 1.0) / (m + 1.0);
-    let log2 = k + s * polynomial(s * s, &LOG2);
+    let log2 = k + s * polynomial::<Rounded, f64>(s * s, &LOG2);
     let exponent = y * log2;
     let n = exponent + f64::SHIFT;
     let r = exponent - (n - f64::SHIFT);
-    let result = (1.0 + r * polynomial(r, &EXP2)).scaled(n);
+    let result = (1.0 + r * polynomial::<Rounded, f64>(r, &EXP2)).scaled(n);
     special(x, y, log2, result, 160.0) as f32
 }
 

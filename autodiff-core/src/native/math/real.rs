@@ -1,5 +1,6 @@
 //! What the functions ask of a type of numbers, for `f64` and `f32`.
 
+use super::fma::{self, MulAdd};
 use super::{pow, trig};
 
 /// A type of numbers: its bits and its polynomials.
@@ -32,13 +33,15 @@ pub trait Real: num_traits::Float + 'static {
     fn constant(x: f32) -> Self;
     /// `self 2^k` for a `k` that is given as `k + SHIFT`. The result is a normal number, or wrong.
     fn scaled(self, k: Self) -> Self;
+    /// `self b + c` with one rounding, on machines without an instruction for it.
+    fn mul_add_in_software(self, b: Self, c: Self) -> Self;
     /// `(k, m)` with `self = 2^k m` and `m` in [sqrt(1/2), sqrt(2)), for a positive finite number.
     fn exponent_and_rest(self) -> (Self, Self);
 
-    /// The largest angle for which [`turned_sine`](Real::turned_sine) is right.
+    /// The largest angle for which [`sine_and_cosine`] is right.
     const FAR: Self;
-    /// `sin(self + quarters pi / 2)`.
-    fn turned_sine(self, quarters: u64) -> Self;
+    /// `sin(self)` and `cos(self)`.
+    fn sine_and_cosine<F: MulAdd>(self) -> (Self, Self);
     /// `self^y`.
     fn to_power(self, y: Self) -> Self;
     /// `self^n`.
@@ -47,7 +50,7 @@ pub trait Real: num_traits::Float + 'static {
 
 macro_rules! real {
     ($t:ident, $bits:ident, mantissa: $mantissa:literal, exponent: $exponent:literal, bias: $bias:literal,
-        sine: $sine:path, power: $power:path; $($constants:tt)*) => {
+        sine: $sine:ident, power: $power:path, mul_add: $mul_add:path; $($constants:tt)*) => {
         impl Real for $t {
             const SHIFT: $t = 1.5 * ((1 as $bits) << $mantissa) as $t;
             const LOG2_E: $t = std::$t::consts::LOG2_E;
@@ -77,8 +80,12 @@ macro_rules! real {
                 (k, $t::from_bits(rest))
             }
             #[inline(always)]
-            fn turned_sine(self, quarters: u64) -> $t {
-                $sine(self, quarters)
+            fn mul_add_in_software(self, b: $t, c: $t) -> $t {
+                $mul_add(self, b, c)
+            }
+            #[inline(always)]
+            fn sine_and_cosine<F: MulAdd>(self) -> ($t, $t) {
+                trig::$sine::<F>(self)
             }
             #[inline(always)]
             fn to_power(self, y: $t) -> $t {
@@ -93,7 +100,7 @@ macro_rules! real {
 }
 
 real! {
-    f64, u64, mantissa: 52, exponent: 0xfff, bias: 1023, sine: trig::sine_f64, power: pow::pow_f64;
+    f64, u64, mantissa: 52, exponent: 0xfff, bias: 1023, sine: sine_and_cosine_f64, power: pow::pow_f64, mul_add: fma::mul_add_f64;
     const LN2: [f64; 2] = [0.6931471805598903, 5.497923018708371e-14];
     const EXP_ZERO: f64 = -748.0;
     const EXP_NORMAL: f64 = -708.0;
@@ -101,13 +108,13 @@ real! {
     const EXP_NEGLIGIBLE: f64 = -44.0;
     const LIFT: [f64; 2] = [64.0, 1.0 / 18446744073709551616.0];
     const FAR: f64 = 1e5;
-    const EXP: &'static [f64] = &[0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333326141, 0.0013888888888883752, 0.00019841269874800493, 2.4801587325533363e-05, 2.7557255425746435e-06, 2.7557273661348637e-07, 2.510520637395701e-08, 2.0914679376583935e-09];
+    const EXP: &'static [f64] = &[0.5000000000000001, 0.16666666666666669, 0.041666666666624164, 0.008333333333330065, 0.0013888888917196719, 0.00019841269863040545, 2.4801521322368692e-05, 2.7557268480310024e-06, 2.7620075879983367e-07, 2.5100375832561234e-08];
     const LN: &'static [f64] = &[0.666666666666667, 0.39999999999899505, 0.28571428625975487, 0.2222221113479508, 0.18182889125261723, 0.15331721600556042, 0.14616449685043406];
     const LN_WIDE: &'static [f64] = &[0.6666666666666666, 0.39999999999999525, 0.285714285716001, 0.2222222219823677, 0.18181819897962714, 0.1538454396486055, 0.13335178631449257, 0.11734279061303197, 0.10845178394880015, 0.07492143795550767, 0.1563057780092285];
 }
 
 real! {
-    f32, u32, mantissa: 23, exponent: 0x1ff, bias: 127, sine: trig::sine_f32, power: pow::pow_f32;
+    f32, u32, mantissa: 23, exponent: 0x1ff, bias: 127, sine: sine_and_cosine_f32, power: pow::pow_f32, mul_add: fma::mul_add_f32;
     const LN2: [f32; 2] = [0.69314575, 1.4286068e-6];
     const EXP_ZERO: f32 = -106.0;
     const EXP_NORMAL: f32 = -87.0;

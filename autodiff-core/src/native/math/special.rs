@@ -3,6 +3,8 @@
 //! `e^-(x^2)` cannot take the square for its argument, whose rounding would be multiplied by its size: the square comes in
 //! two numbers.
 
+use super::fma::Rounded;
+use super::polynomial;
 use super::pow::head;
 use std::f64::consts::FRAC_2_SQRT_PI;
 
@@ -74,9 +76,9 @@ fn erfinv_in_two(x: f64) -> (f64, f64) {
     let a = x.abs();
     let w = -libm::log((1.0 - a) * (1.0 + a));
     let start = if w < 5.0 {
-        a * super::polynomial(w - 2.5, &CENTRAL)
+        a * polynomial::<Rounded, f64>(w - 2.5, &CENTRAL)
     } else if w < 16.0 {
-        a * super::polynomial(w.sqrt() - 3.0, &TAIL)
+        a * polynomial::<Rounded, f64>(w.sqrt() - 3.0, &TAIL)
     } else {
         // erfc(y) is about e^(-y^2) / (y sqrt(pi)), and 1 - a about e^-w / 2.
         (w - 0.5 * libm::log(std::f64::consts::PI * w) + std::f64::consts::LN_2).sqrt()

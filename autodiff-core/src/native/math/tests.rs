@@ -1,7 +1,8 @@
 //! Accuracy against `reference.csv` (correctly rounded, by mpmath) for `f64` and against `f64` for `f32`; the same
 //! bits from single numbers and from blocks, on every instruction set.
 
-use super::Real;
+use super::fma::MulAdd;
+use super::{Real, Software};
 use crate::backend::Unary;
 use crate::scalar::Scalar;
 use rayon::prelude::*;
@@ -39,23 +40,92 @@ fn f64_within_two_units_of_mpmath() {
 }
 
 fn unary<T: Scalar>(name: &str) -> Unary<T> {
-    functions().into_iter().find(|f| f.0 == name).expect("a function of the list").1
+    functions().into_iter().find(|f| f.name == name).expect("a function of the list").op
 }
 
-fn functions<T: Scalar>() -> [(&'static str, Unary<T>); 11] {
-    [
-        ("exp", Unary::exp),
-        ("exp_m1", Unary::exp_m1),
-        ("ln", Unary::ln),
-        ("ln_1p", Unary::ln_1p),
-        ("tanh", Unary::tanh),
-        ("sech2", Unary::sech2),
-        ("sigmoid", Unary::sigmoid),
-        ("sigmoid_slope", Unary::sigmoid_slope),
-        ("softplus", Unary::softplus),
-        ("sin", Unary::sin),
-        ("cos", Unary::cos),
-    ]
+/// A function: the operation, and what it is without the machine's way to multiply and add.
+struct Function<T> {
+    name: &'static str,
+    op: Unary<T>,
+    in_software: fn(T) -> T,
+}
+
+fn functions<T: Scalar>() -> Vec<Function<T>> {
+    macro_rules! functions {
+        ($($name:ident)*) => {
+            vec![$(Function { name: stringify!($name), op: Unary::$name, in_software: super::$name::<Software, T> }),*]
+        };
+    }
+    functions!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos)
+}
+
+/// Bits of numbers of either sign, whose sizes are from 2^-30 to 2^30.
+fn moderate(count: usize) -> impl Iterator<Item = [u64; 3]> {
+    let mut state = 1_u64;
+    let mut next = move || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let mixed = (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let exponent = 993 + (mixed >> 8) % 61;
+        (mixed & (1 << 63)) | (exponent << 52) | (mixed.rotate_left(21) & ((1 << 52) - 1))
+    };
+    std::iter::from_fn(move || Some([next(), next(), next()])).take(count)
+}
+
+#[test]
+fn multiplies_and_adds_in_software_with_the_same_bits() {
+    for bits in moderate(200_000) {
+        let [a, b, c] = bits.map(f64::from_bits);
+        // Of any sizes, and where nearly all cancels.
+        for c in [c, -a * b, -a * b * (1.0 + f64::EPSILON), a * 0.0] {
+            assert_eq!(Software::mul_add(a, b, c).to_bits(), a.mul_add(b, c).to_bits(), "{a:e} {b:e} {c:e}");
+        }
+        let [a, b, c] = [a, b, c].map(|x| x as f32);
+        // Beside a number halfway between two others.
+        for c in [c, -a * b, -a * b * (1.0 + f32::EPSILON), a * b * 16777216.0] {
+            assert_eq!(Software::mul_add(a, b, c).to_bits(), a.mul_add(b, c).to_bits(), "{a:e} {b:e} {c:e}");
+        }
+    }
+}
+
+#[test]
+fn functions_in_software_have_the_same_bits() {
+    fn same<T: Scalar>(numbers: impl Iterator<Item = T> + Clone) {
+        for f in functions::<T>() {
+            for x in numbers.clone() {
+                let (hardware, software) = (f.op.call(x), (f.in_software)(x));
+                // Rare elements are not the function's.
+                let rare = matches!(f.op, Unary::sin | Unary::cos) && super::far(x);
+                let same = hardware.as_f64().to_bits() == software.as_f64().to_bits();
+                assert!(
+                    rare || same || hardware.is_nan() && software.is_nan(),
+                    "{} of {x}: {hardware} {software}",
+                    f.name
+                );
+            }
+        }
+    }
+    let ends = [
+        0.0,
+        -0.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+        f64::MAX,
+        f64::MIN,
+        5e-324,
+        -1e-310,
+        -745.0,
+        -708.2,
+        709.6,
+    ];
+    let rows = include_str!("reference.csv").lines();
+    let argument = |row: &str| {
+        f64::from_bits(
+            u64::from_str_radix(row.split(',').nth(1).expect("a number"), 16).expect("hexadecimal"),
+        )
+    };
+    same(rows.map(argument).chain(ends));
+    same((0..u32::MAX).step_by(4_000_037).map(f32::from_bits).chain(ends.map(|x| x as f32)));
 }
 
 /// The worst error of a function over `f32` numbers whose bits are a multiple of the stride, and where it is. The
@@ -113,7 +183,7 @@ fn exact(name: &str) -> fn(f64) -> f64 {
 }
 
 fn f32_within_two_units(stride: usize) {
-    let worst = |(name, op)| (name, worst_f32(op, exact(name), stride));
+    let worst = |f: Function<f32>| (f.name, worst_f32(f.op, exact(f.name), stride));
     let worst: Vec<_> = functions().into_par_iter().map(worst).collect();
     println!("{worst:#?}");
     for (name, (error, x)) in worst {

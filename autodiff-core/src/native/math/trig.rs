@@ -2,17 +2,23 @@
 //!
 //! `x = n pi / 2 + r` with `|r| <= pi / 4`; the sine of `r` or its cosine, as `n` is even or odd, and its sign.
 
+use super::fma::MulAdd;
 use super::polynomial;
 use super::real::Real;
 
 #[inline(always)]
-pub(crate) fn sin<T: Real>(x: T) -> T {
-    x.turned_sine(0)
+pub(crate) fn sine_and_cosine<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    x.sine_and_cosine::<F>()
 }
 
 #[inline(always)]
-pub(crate) fn cos<T: Real>(x: T) -> T {
-    x.turned_sine(1)
+pub(crate) fn sin<F: MulAdd, T: Real>(x: T) -> T {
+    x.sine_and_cosine::<F>().0
+}
+
+#[inline(always)]
+pub(crate) fn cos<F: MulAdd, T: Real>(x: T) -> T {
+    x.sine_and_cosine::<F>().1
 }
 
 /// Whether an angle is so large that `sin` and `cos` are wrong: its multiple of pi / 2 takes more digits than the
@@ -22,15 +28,16 @@ pub(crate) fn far<T: Real>(x: T) -> bool {
     x.abs() > T::FAR
 }
 
-/// The polynomials' value with the sign for `n`, given in the lowest bits.
+/// The sine and the cosine of `n pi / 2 + r`, for `n` in the lowest bits and those of `r`.
 #[inline(always)]
-fn quadrant(n: u64, sine: f64, cosine: f64) -> f64 {
-    let y = if n & 1 == 0 { sine } else { cosine };
-    f64::from_bits(y.to_bits() ^ ((n & 2) << 62))
+fn turned(n: u64, sine: f64, cosine: f64) -> (f64, f64) {
+    let (y, next) = if n & 1 == 0 { (sine, cosine) } else { (cosine, sine) };
+    let signed = |y: f64, n: u64| f64::from_bits(y.to_bits() ^ ((n & 2) << 62));
+    (signed(y, n), signed(next, n.wrapping_add(1)))
 }
 
 #[inline(always)]
-pub(super) fn sine_f64(x: f64, quarters: u64) -> f64 {
+pub(super) fn sine_and_cosine_f64<F: MulAdd>(x: f64) -> (f64, f64) {
     // pi / 2 in parts of 37, 37 and 53 binary digits: products with 16-digit integers are exact, but for the last.
     const PARTS: [f64; 3] = [1.5707963267923333, 2.5633441515839558e-12, 1.0562999066987428e-23];
     // sin(r) = r + r z SIN(z), cos(r) = 1 - z / 2 + z^2 COS(z) for z = r^2
@@ -51,40 +58,43 @@ pub(super) fn sine_f64(x: f64, quarters: u64) -> f64 {
         -1.1382632425521717e-11,
     ];
 
-    let shifted = x * std::f64::consts::FRAC_2_PI + f64::SHIFT;
+    let shifted = F::mul_add(x, std::f64::consts::FRAC_2_PI, f64::SHIFT);
     let n = shifted - f64::SHIFT;
-    let high = x - n * PARTS[0];
+    let high = F::mul_add(-n, PARTS[0], x);
     let next = n * PARTS[1];
     let sum = high - next;
-    let low = n * PARTS[2] - ((high - sum) - next);
+    let low = F::mul_add(n, PARTS[2], next - (high - sum));
     // r in two numbers: next to a multiple of pi / 2 the first is small, and its rounding is not.
     let r = sum - low;
     let tail = (sum - r) - low;
 
     let z = r * r;
     let cube = z * r;
-    let sine = r - ((z * (0.5 * tail - cube * polynomial(z, &SIN)) - tail) - cube * SIN_FIRST);
+    let less = F::mul_add(z, F::mul_add(-cube, polynomial::<F, f64>(z, &SIN), 0.5 * tail), -tail);
+    let sine = r - F::mul_add(-cube, SIN_FIRST, less);
     let half = 0.5 * z;
     let near = 1.0 - half;
-    let cosine = near + (((1.0 - near) - half) + (z * (z * polynomial(z, &COS)) - r * tail));
-    quadrant(shifted.to_bits().wrapping_add(quarters), sine, cosine)
+    let rest = F::mul_add(z, z * polynomial::<F, f64>(z, &COS), -(r * tail));
+    let cosine = near + (((1.0 - near) - half) + rest);
+    turned(shifted.to_bits(), sine, cosine)
 }
 
 /// In `f64`, where neither the reduction nor the polynomials need care.
 #[inline(always)]
-pub(super) fn sine_f32(x: f32, quarters: u64) -> f32 {
+pub(super) fn sine_and_cosine_f32<F: MulAdd>(x: f32) -> (f32, f32) {
     const PARTS: [f64; 2] = [1.5707963267341256, 6.077100506506192e-11];
     const SIN: [f64; 4] =
         [-0.1666666666385529, 0.008333331874710208, -0.00019840086735384846, 2.724992580305979e-06];
     const COS: [f64; 3] = [0.04166666465950221, -0.0013888303035894866, 2.4547942085071572e-05];
 
     let x = f64::from(x);
-    let shifted = x * std::f64::consts::FRAC_2_PI + f64::SHIFT;
+    let shifted = F::mul_add(x, std::f64::consts::FRAC_2_PI, f64::SHIFT);
     let n = shifted - f64::SHIFT;
-    let r = (x - n * PARTS[0]) - n * PARTS[1];
+    let r = F::mul_add(-n, PARTS[1], F::mul_add(-n, PARTS[0], x));
     let z = r * r;
     // A product, which keeps the sign of zeros.
-    let sine = r * (1.0 + z * polynomial(z, &SIN));
-    let cosine = 1.0 - z * (0.5 - z * polynomial(z, &COS));
-    quadrant(shifted.to_bits().wrapping_add(quarters), sine, cosine) as f32
+    let sine = r * F::mul_add(z, polynomial::<F, f64>(z, &SIN), 1.0);
+    let cosine = F::mul_add(-z, F::mul_add(-z, polynomial::<F, f64>(z, &COS), 0.5), 1.0);
+    let (sine, cosine) = turned(shifted.to_bits(), sine, cosine);
+    (sine as f32, cosine as f32)
 }

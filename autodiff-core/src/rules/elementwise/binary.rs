@@ -23,7 +23,7 @@ binary! {
         0.5..2.0, -2.0..2.0
 
     /// `ln(a)`, but 0 where `a` is 0 and `b` is not negative: `a^b` does not change with `b` there.
-    pow_ln(a, b) = if a == T::zero() && b >= T::zero() { T::zero() } else { math::ln(a) };
+    pow_ln(a, b) with F = if a == T::zero() && b >= T::zero() { T::zero() } else { math::ln::<F, T>(a) };
         |a, _, _| a.ln_slope(); |_, _, _| 0.0; 0.5..2.0, -2.0..2.0
 
     /// The larger, NaN if either is.
@@ -76,17 +76,17 @@ binary! {
         0.5..2.0, 0.5..2.0
 
     /// `ln(e^a + e^b)`.
-    logaddexp(a, b) = {
+    logaddexp(a, b) with F = {
             let larger = if a > b { a } else { b };
-            let y = larger + math::softplus(-(a - b).abs());
+            let y = larger + math::softplus::<F, T>(-(a - b).abs());
             if a == b { a + T::of(LN_2) } else { y }
         };
         |a, b, _| a.zip(Binary::gap, b).sigmoid(); |a, b, _| b.zip(Binary::gap, a).sigmoid(); -2.0..2.0, -2.0..2.0
 
     /// `log2(2^a + 2^b)`.
-    logaddexp2(a, b) = {
+    logaddexp2(a, b) with F = {
             let larger = if a > b { a } else { b };
-            let y = larger + math::ln_1p(T::of(libm::exp2(-(a - b).abs().as_f64()))) * T::of(LOG2_E);
+            let y = larger + math::ln_1p::<F, T>(T::of(libm::exp2(-(a - b).abs().as_f64()))) * T::of(LOG2_E);
             if a == b { a + T::one() } else { y }
         };
         |a, b, _| a.zip(Binary::gap, b).sigmoid2(); |a, b, _| b.zip(Binary::gap, a).sigmoid2(); -2.0..2.0, -2.0..2.0
@@ -96,11 +96,11 @@ binary! {
         |_, _, _| 1.0; |_, _, _| -1.0; -2.0..2.0, -2.0..2.0
 
     /// `a ln(b)`, 0 where `a` is.
-    xlogy(a, b) = if a == T::zero() && !b.is_nan() { T::zero() } else { a * math::ln(b) };
+    xlogy(a, b) with F = if a == T::zero() && !b.is_nan() { T::zero() } else { a * math::ln::<F, T>(b) };
         |_, b, _| b.ln(); |a, b, _| a.zip(Binary::over, b); -2.0..2.0, 0.5..2.0
 
     /// `a ln(1 + b)`, 0 where `a` is.
-    xlog1py(a, b) = if a == T::zero() && !b.is_nan() { T::zero() } else { a * math::ln_1p(b) };
+    xlog1py(a, b) with F = if a == T::zero() && !b.is_nan() { T::zero() } else { a * math::ln_1p::<F, T>(b) };
         |_, b, _| b.ln_1p(); |a, b, _| a.zip(Binary::over, &(b + T::one())); -2.0..2.0, -0.5..2.0
 
     /// `a / b` on the domain of the logarithm, 0 where `a` is.

@@ -5,12 +5,13 @@
 //! and over plain [`Number`]s, and so made of what both have: the operations of the table and the operators.
 //!
 //! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
-//! function that does not vectorise, for the few elements where the first one is not exact.
+//! function that does not vectorise, for the few elements where the first one is not exact. A row that says `with F`
+//! passes on the way in which the machine multiplies and adds.
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Elementwise};
 use crate::graph::Primal;
-use crate::native::math;
+use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel, Lanes};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -131,10 +132,24 @@ macro_rules! loops {
     };
 }
 
+/// The result on a number: that of a block of one element where the function takes the machine's way to multiply and
+/// add, which is looked up there.
+macro_rules! on_number {
+    ([] |$y:ident| $block:expr, $direct:expr) => {
+        $direct
+    };
+    ([$mul_add:ident] |$y:ident| $block:expr, $direct:expr) => {{
+        let mut y = [T::zero()];
+        let $y = &mut y;
+        $block;
+        y[0]
+    }};
+}
+
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
-        $vis:vis $name:ident($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) = $f:expr $(, if $rare:expr => $then:expr)?;
+        $vis:vis $name:ident($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) $(with $mul_add:ident)? = $f:expr $(, if $rare:expr => $then:expr)?;
             |$dx:tt, $dy:tt| $d:expr; $lo:literal .. $hi:literal
     )*) => {
         /// Elementwise operations on one array; see the methods of [`Value`] for their meaning.
@@ -177,8 +192,10 @@ macro_rules! unary {
             #[inline]
             pub(crate) fn $name(self $(, $p: $pt)?) -> Self {
                 let $x = self.0;
-                $(if $rare { return Number($then); })?
-                Number($f)
+                Number(on_number!([$($mul_add)?] |y| Unary::$name $({ $p })?.apply(&[$x], y), {
+                    $(if $rare { return Number($then); })?
+                    $f
+                }))
             }
         )* }
 
@@ -187,7 +204,7 @@ macro_rules! unary {
 
             #[inline(always)]
             #[allow(unused_mut, unused_variables)] // not every operation has rare elements
-            fn run(self) {
+            fn run<F: MulAdd>(self) {
                 let (x, y) = (self.operands, self.y);
                 match self.op { $(
                     Unary::$name $({ $p })? => {
@@ -263,7 +280,7 @@ fn one<T: Scalar, B: Backend<T>>(range: Range<f64>, op: Unary<T>) -> Case<T, B> 
 macro_rules! binary {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident($a:ident, $b:ident) = $f:expr $(, $y:ident if $rare:expr => $then:expr)?;
+        $name:ident($a:ident, $b:ident) $(with $mul_add:ident)? = $f:expr $(, $y:ident if $rare:expr => $then:expr)?;
             |$ax:tt, $ab:tt, $ay:tt| $da:expr; |$bx:tt, $bb:tt, $by:tt| $db:expr; $alo:literal .. $ahi:literal, $blo:literal .. $bhi:literal
     )*) => {
         /// Elementwise operations on two arrays under broadcasting; see the methods of [`Value`] for their meaning.
@@ -282,9 +299,11 @@ macro_rules! binary {
             pub fn call<T: Scalar>(self, a: T, b: T) -> T {
                 match self { $( Binary::$name => {
                     let ($a, $b) = (a, b);
-                    let y = $f;
-                    $(let $y = y; if $rare { return $then; })?
-                    y
+                    on_number!([$($mul_add)?] |y| self.apply(Lanes::Same($a), Lanes::Same($b), y), {
+                        let y = $f;
+                        $(let $y = y; if $rare { return $then; })?
+                        y
+                    })
                 } )* }
             }
 
@@ -323,7 +342,7 @@ macro_rules! binary {
 
             #[inline(always)]
             #[allow(unused_mut, unused_variables)] // not every operation has rare elements
-            fn run(self) {
+            fn run<F: MulAdd>(self) {
                 let ([a, b], y) = (self.operands, self.y);
                 match self.op { $(
                     Binary::$name => {
@@ -400,10 +419,12 @@ fn two<T: Scalar, B: Backend<T>>(op: Binary, a: Range<f64>, b: Range<f64>) -> Ve
 
 mod binary;
 mod number;
+mod pair;
 mod unary;
 
 pub use binary::Binary;
 pub(crate) use number::{Number, Numbers};
+pub(crate) use pair::Pair;
 pub use unary::Unary;
 
 /// `a` where the mask, the first input, is not 0, else `b`.
@@ -427,7 +448,7 @@ impl<T: Scalar> Kernel for Block<'_, Select, (&[T], Lanes<'_, T>, Lanes<'_, T>),
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<F: MulAdd>(self) {
         let ((mask, a, b), y) = (self.operands, self.y);
         let y = y.iter_mut().zip(mask);
         match (a, b) {

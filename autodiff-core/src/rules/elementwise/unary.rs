@@ -19,19 +19,19 @@ unary! {
     pub(crate) neg(x) = -x; |_, _| -1.0; -2.0..2.0
 
     /// The exponential `e^x`; `d/dx = e^x`.
-    pub exp(x) = math::exp(x); |_, y| y; -2.0..2.0
+    pub exp(x) with F = math::exp::<F, T>(x); |_, y| y; -2.0..2.0
 
     /// `e^x - 1`, exact near 0; `d/dx = e^x`.
-    pub exp_m1(x) = math::exp_m1(x); |x, _| x.exp(); -2.0..2.0
+    pub exp_m1(x) with F = math::exp_m1::<F, T>(x); |x, _| x.exp(); -2.0..2.0
 
     /// The natural logarithm; `d/dx = 1 / x`. `ln(0)` is -inf with gradient +inf; both are NaN below 0.
-    pub ln(x) = math::ln(x); |x, _| x.ln_slope(); 0.5..3.0
+    pub ln(x) with F = math::ln::<F, T>(x); |x, _| x.ln_slope(); 0.5..3.0
 
     /// The derivative of `ln`: `1 / x` on its domain, +inf at either zero.
     pub(crate) ln_slope(x) = if x < T::zero() { T::nan() } else { x.abs().recip() }; |_, y| -(y * y); 0.5..2.0
 
     /// `ln(1 + x)`, exact near 0; `d/dx = 1 / (1 + x)`. `ln_1p(-1)` is -inf with gradient +inf; both are NaN below -1.
-    pub ln_1p(x) = math::ln_1p(x); |x, _| (x + T::one()).ln_slope(); -0.5..2.0
+    pub ln_1p(x) with F = math::ln_1p::<F, T>(x); |x, _| (x + T::one()).ln_slope(); -0.5..2.0
 
     /// The square root; `d/dx = 1 / (2 sqrt(x))`, +inf at 0; both are NaN below 0.
     pub sqrt(x) = x.sqrt(); |_, y| y.sqrt_slope(); 0.5..3.0
@@ -46,25 +46,25 @@ unary! {
     pub recip(x) = x.recip(); |_, y| -(y * y); 0.5..2.0
 
     /// The sine of an angle in radians; `d/dx = cos(x)`.
-    pub sin(x) = math::sin(x), if math::far(x) => x.sin(); |x, _| x.cos(); -2.0..2.0
+    pub sin(x) with F = math::sin::<F, T>(x), if math::far(x) => x.sin(); |x, _| x.cos(); -2.0..2.0
 
     /// The cosine of an angle in radians; `d/dx = -sin(x)`.
-    pub cos(x) = math::cos(x), if math::far(x) => x.cos(); |x, _| -x.sin(); -2.0..2.0
+    pub cos(x) with F = math::cos::<F, T>(x), if math::far(x) => x.cos(); |x, _| -x.sin(); -2.0..2.0
 
     /// The hyperbolic tangent; `d/dx = 1 / cosh(x)^2`, exact in both tails.
-    pub tanh(x) = math::tanh(x); |x, _| x.sech2(); -2.0..2.0
+    pub tanh(x) with F = math::tanh::<F, T>(x); |x, _| x.sech2(); -2.0..2.0
 
     /// `1 / cosh(x)^2`, which `1 - tanh(x)^2` loses where tanh rounds to 1.
-    pub(crate) sech2(x) = math::sech2(x); |x, y| -2.0 * (y * x.tanh()); -2.0..2.0
+    pub(crate) sech2(x) with F = math::sech2::<F, T>(x); |x, y| -2.0 * (y * x.tanh()); -2.0..2.0
 
     /// The logistic function `1 / (1 + e^-x)`; `d/dx = sigmoid(x) sigmoid(-x)`, exact in both tails.
-    pub sigmoid(x) = math::sigmoid(x); |x, _| x.sigmoid_slope(); -3.0..3.0
+    pub sigmoid(x) with F = math::sigmoid::<F, T>(x); |x, _| x.sigmoid_slope(); -3.0..3.0
 
     /// The derivative of the logistic function, which `y (1 - y)` loses where sigmoid rounds to 1.
-    pub(crate) sigmoid_slope(x) = math::sigmoid_slope(x); |x, y| -(y * (0.5 * x).tanh()); -3.0..3.0
+    pub(crate) sigmoid_slope(x) with F = math::sigmoid_slope::<F, T>(x); |x, y| -(y * (0.5 * x).tanh()); -3.0..3.0
 
     /// `ln(1 + e^x)`, at any magnitude; `d/dx = sigmoid(x)`.
-    pub softplus(x) = math::softplus(x); |x, _| x.sigmoid(); -3.0..3.0
+    pub softplus(x) with F = math::softplus::<F, T>(x); |x, _| x.sigmoid(); -3.0..3.0
 
     /// The absolute value; `d/dx = sign(x)`, 0 at 0.
     pub abs(x) = x.abs(); |x, _| x.sign(); -2.0..2.0
@@ -269,21 +269,21 @@ unary! {
 
     /// `x` above 0 and `alpha (e^x - 1)` below; `d/dx` is 1 above 0 and `alpha e^x` below. At 0 the gradient is
     /// the one nearest to 0 between `alpha` and 1.
-    pub elu(x, alpha: T = [T::one(), T::of(0.5)]) = if x > T::zero() { x } else { alpha * math::exp_m1(x) };
+    pub elu(x, alpha: T = [T::one(), T::of(0.5)]) with F = if x > T::zero() { x } else { alpha * math::exp_m1::<F, T>(x) };
         |x, _| x.elu_slope(alpha); -2.0..-0.2
 
     /// The derivative of `elu`.
-    pub(crate) elu_slope(x, alpha: T = [T::one(), T::of(0.5)]) =
-        if x > T::zero() { T::one() } else if x == T::zero() { least(alpha) } else { alpha * math::exp(x) };
+    pub(crate) elu_slope(x, alpha: T = [T::one(), T::of(0.5)]) with F =
+        if x > T::zero() { T::one() } else if x == T::zero() { least(alpha) } else { alpha * math::exp::<F, T>(x) };
         |x, _| x.elu_bend(alpha); -2.0..-0.2
 
     /// The second and every higher derivative of `elu`.
-    pub(crate) elu_bend(x, alpha: T = [T::of(0.5)]) = if x >= T::zero() { T::zero() } else { alpha * math::exp(x) };
+    pub(crate) elu_bend(x, alpha: T = [T::of(0.5)]) with F = if x >= T::zero() { T::zero() } else { alpha * math::exp::<F, T>(x) };
         |_, y| y; -2.0..-0.2
 
     /// `x` above 0 and `alpha (e^(x / alpha) - 1)` below, whose slope has no jump; `d/dx` is 1 above 0 and `e^(x /
     /// alpha)` below.
-    pub celu(x, alpha: T = [T::one(), T::of(2.0)]) = if x > T::zero() { x } else { alpha * math::exp_m1(x / alpha) };
+    pub celu(x, alpha: T = [T::one(), T::of(2.0)]) with F = if x > T::zero() { x } else { alpha * math::exp_m1::<F, T>(x / alpha) };
         |x, _| (x / alpha).elu_slope(T::one()); -2.0..-0.2
 
     /// `x` above 0 and `slope x` below; `d/dx` is 1 above 0 and `slope` below. At 0 the gradient is the one

@@ -1,0 +1,107 @@
+//! Operations that share most of their work, as a function does with its derivative: in one loop, they cost little more than one.
+
+use super::{Number, Unary};
+use crate::native::math::{self, MulAdd};
+use crate::native::simd::{self, Kernel};
+use crate::scalar::Scalar;
+
+macro_rules! pairs {
+    ($($first:ident and $second:ident = $f:ident $(, unless $rare:ident)?;)*) => {
+        /// Two operations on the same elements, by the name of the first.
+        #[allow(non_camel_case_types)]
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Pair { $($first),* }
+
+        impl Pair {
+            /// The pair that an operation is of, the other operation, and whether that is the first.
+            pub(crate) fn of<T: Scalar>(op: Unary<T>) -> Option<(Pair, Unary<T>, bool)> {
+                match op {
+                    $(
+                        Unary::$first => Some((Pair::$first, Unary::$second, false)),
+                        Unary::$second => Some((Pair::$first, Unary::$first, true)),
+                    )*
+                    _ => None,
+                }
+            }
+        }
+
+        impl<T: Scalar> Kernel for Block<'_, T> {
+            type Output = ();
+
+            #[inline(always)]
+            #[allow(unused_mut, unused_variables)] // not every pair has rare elements
+            fn run<F: MulAdd>(self) {
+                let Block { op, x, y: [first, second] } = self;
+                match op { $(
+                    Pair::$first => {
+                        let mut found = false;
+                        for ((first, second), &x) in first.iter_mut().zip(&mut *second).zip(x) {
+                            (*first, *second) = math::$f::<F, T>(x);
+                            $(found |= math::$rare(x);)?
+                        }
+                        $(if found {
+                            for ((first, second), &x) in first.iter_mut().zip(second).zip(x) {
+                                if math::$rare(x) {
+                                    (*first, *second) = (Number(x).$first().0, Number(x).$second().0);
+                                }
+                            }
+                        })?
+                    }
+                )* }
+            }
+        }
+
+        #[cfg(test)]
+        fn all<T: Scalar>() -> Vec<(Pair, [Unary<T>; 2])> {
+            vec![$((Pair::$first, [Unary::$first, Unary::$second])),*]
+        }
+    };
+}
+
+struct Block<'a, T> {
+    op: Pair,
+    x: &'a [T],
+    y: [&'a mut [T]; 2],
+}
+
+impl Pair {
+    /// Writes the results of both operations on the elements of `x`, with the bits that each gives alone.
+    pub(crate) fn apply<T: Scalar>(self, x: &[T], y: [&mut [T]; 2]) {
+        debug_assert!(y.iter().all(|y| y.len() == x.len()));
+        simd::widest(Block { op: self, x, y });
+    }
+}
+
+pairs! {
+    tanh and sech2 = tanh_and_sech2;
+    sigmoid and sigmoid_slope = sigmoid_and_slope;
+    sin and cos = sine_and_cosine, unless far;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pair, all};
+    use crate::scalar::Scalar;
+
+    fn each_gives_the_bits_it_has_alone<T: Scalar>() {
+        let ends = [0.0, -0.0, 1e-310, 1e300, 1e6, -3e5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+        let x: Vec<T> = (-2000..2000).map(|i| f64::from(i) * 0.19).chain(ends).map(T::of).collect();
+        for (pair, ops) in all::<T>() {
+            assert_eq!(Pair::of(ops[0]).map(|(_, other, first)| (other, first)), Some((ops[1], false)));
+            assert_eq!(Pair::of(ops[1]).map(|(_, other, first)| (other, first)), Some((ops[0], true)));
+            let (mut first, mut second) = (vec![T::zero(); x.len()], vec![T::zero(); x.len()]);
+            pair.apply(&x, [&mut first, &mut second]);
+            for (i, &x) in x.iter().enumerate() {
+                let bits = |y: T| if y.is_nan() { u64::MAX } else { y.as_f64().to_bits() };
+                let alone = ops.map(|op| bits(op.call(x)));
+                assert_eq!([bits(first[i]), bits(second[i])], alone, "{pair:?} of {x}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_gives_the_bits_it_has_alone_in_both_types() {
+        each_gives_the_bits_it_has_alone::<f64>();
+        each_gives_the_bits_it_has_alone::<f32>();
+    }
+}
