@@ -6,7 +6,9 @@
 //! reorder, fused multiply-adds among them, which machines without the instruction emulate.
 #![allow(unsafe_code)]
 
-use super::math::{Hardware, MulAdd, Software};
+#[cfg(target_arch = "x86_64")]
+use super::math::Hardware;
+use super::math::{Baseline, MulAdd};
 
 /// An operand of a block: its elements, or one number that stands for all of them.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +43,7 @@ pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
             return unsafe { avx2(kernel) };
         }
     }
-    #[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
-    return kernel.run::<Hardware>();
-    #[cfg(not(any(target_feature = "fma", target_arch = "aarch64")))]
-    kernel.run::<Software>()
+    kernel.run::<Baseline>()
 }
 
 #[cfg(target_arch = "x86_64")]

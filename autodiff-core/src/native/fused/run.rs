@@ -231,7 +231,9 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
                 }
                 Instruction::MapPair { op, arg, into } => {
                     self.write(*into, block, arrays, |frame, arrays, to| {
-                        let Lanes::Each(elements) = frame.lanes(*arg, true, block, arrays) else { return };
+                        let Lanes::Each(elements) = frame.lanes(*arg, true, block, arrays) else {
+                            unreachable!("pairs are of blocks")
+                        };
                         op.apply(elements, to);
                     })
                 }
@@ -270,11 +272,11 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
 
     /// Computes into registers or arrays, which the computation does not read.
     #[inline(always)]
-    fn write<'t, const N: usize>(
+    fn write<const N: usize>(
         &mut self,
         into: [Place; N],
         block: &Block,
-        arrays: &mut [&'t mut [T]],
+        arrays: &mut [&mut [T]],
         compute: impl FnOnce(&Self, &[&mut [T]], [&mut [T]; N]),
     ) {
         let mut ranges = into

@@ -19,7 +19,7 @@ impl MulAdd for Hardware {
 }
 
 /// With the same bits, by some forty operations: for machines without the instruction, all of them from before 2013 or small.
-#[cfg_attr(target_arch = "aarch64", allow(dead_code))]
+#[cfg_attr(any(target_feature = "fma", target_arch = "aarch64"), allow(dead_code))]
 pub(crate) struct Software;
 
 impl MulAdd for Software {
@@ -28,6 +28,12 @@ impl MulAdd for Software {
         a.mul_add_in_software(b, c)
     }
 }
+
+/// The way of every machine that the program is compiled for.
+#[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
+pub(crate) type Baseline = Hardware;
+#[cfg(not(any(target_feature = "fma", target_arch = "aarch64")))]
+pub(crate) type Baseline = Software;
 
 /// With two roundings: for functions that are compiled once for all machines.
 pub(super) struct Rounded;

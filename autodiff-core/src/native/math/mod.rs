@@ -26,7 +26,7 @@ mod trig;
 
 pub(crate) use activation::{GELU, gated, gelu_gate, mish, mish_gate, mish_gate_slope, silu};
 pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, tanh, tanh_and_sech2};
-pub(crate) use fma::{Hardware, MulAdd, Software};
+pub(crate) use fma::{Baseline, Hardware, MulAdd};
 pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus};
 pub use real::Real;

@@ -1,8 +1,8 @@
 //! Accuracy against `reference.csv` (correctly rounded, by mpmath) for `f64` and against `f64` for `f32`; the same
 //! bits from single numbers and from blocks, on every instruction set.
 
-use super::fma::MulAdd;
-use super::{Real, Software};
+use super::Real;
+use super::fma::{MulAdd, Software};
 use crate::backend::Unary;
 use crate::scalar::Scalar;
 use rayon::prelude::*;
@@ -15,12 +15,17 @@ fn ulps(got: f64, want: f64, missing: f64) -> f64 {
     (away - if want < 0.0 { -missing } else { missing }).abs()
 }
 
+/// The number with these bits, in hexadecimal digits.
+fn bits(digits: &str) -> f64 {
+    f64::from_bits(u64::from_str_radix(digits, 16).expect("hexadecimal"))
+}
+
 #[test]
 fn f64_within_two_units_of_mpmath() {
     let mut worst = BTreeMap::<&str, (f64, &str)>::new();
     for row in include_str!("reference.csv").lines() {
         let fields: Vec<&str> = row.split(',').collect();
-        let number = |i: usize| f64::from_bits(u64::from_str_radix(fields[i], 16).expect("hexadecimal"));
+        let number = |i: usize| bits(fields[i]);
         let last = fields.len() - 1;
         let got = match fields[0] {
             "pow" => number(1).to_power(number(2)),
@@ -104,27 +109,11 @@ fn functions_in_software_have_the_same_bits() {
             }
         }
     }
-    let ends = [
-        0.0,
-        -0.0,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        f64::NAN,
-        f64::MAX,
-        f64::MIN,
-        5e-324,
-        -1e-310,
-        -745.0,
-        -708.2,
-        709.6,
-    ];
+    let infinite = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let ends =
+        [0.0, -0.0, f64::MAX, f64::MIN, 5e-324, -1e-310, -745.0, -708.2, 709.6].into_iter().chain(infinite);
     let rows = include_str!("reference.csv").lines();
-    let argument = |row: &str| {
-        f64::from_bits(
-            u64::from_str_radix(row.split(',').nth(1).expect("a number"), 16).expect("hexadecimal"),
-        )
-    };
-    same(rows.map(argument).chain(ends));
+    same(rows.map(|row| bits(row.split(',').nth(1).expect("a number"))).chain(ends.clone()));
     same((0..u32::MAX).step_by(4_000_037).map(f32::from_bits).chain(ends.map(|x| x as f32)));
 }
 
