@@ -364,7 +364,7 @@ fn matrices<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>) -> Resul
         let rows = batch.iter().product::<usize>() * m;
         let tall = a.with_shape("matmul", Shape::from_slice(&[rows, k]));
         let flat = b.with_shape("matmul", Shape::from_slice(&[k, n]));
-        let product = Value::apply(Matmul { batch: Shape::new() }, &[&tall, &flat]);
+        let product = Value::apply(Matmul::new(Shape::new()), &[&tall, &flat]);
         return Ok(product.with_shape("matmul", shape));
     }
     let align = |x: &Value<T, B>, own: &[usize], rows, columns| {
@@ -373,7 +373,7 @@ fn matrices<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>) -> Resul
         x.with_shape("matmul", full(&padded, rows, columns))
     };
     let (a, b) = (align(a, &batch_a, m, k), align(b, &batch_b, k, n));
-    Ok(Value::apply(Matmul { batch }, &[&a, &b]))
+    Ok(Value::apply(Matmul::new(batch), &[&a, &b]))
 }
 
 /// Shapes, axes and indices.

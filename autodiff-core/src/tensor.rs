@@ -80,7 +80,7 @@ impl<T: Scalar> Tensor<T> {
     }
 
     /// The elements, computed now if they were not.
-    fn ready(&self) -> &Tensor<T> {
+    pub fn ready(&self) -> &Tensor<T> {
         match self {
             Tensor::Lazy(lazy) => lazy.ready(),
             _ => self,
@@ -329,6 +329,17 @@ impl<T: Scalar> Tensor<T> {
             return Self::matmul::<B>(&rows, &matrix, &[]).reshape(&shape);
         }
         Self::new(B::matmul(a.view(), b.view(), batch).into_shared())
+    }
+
+    /// The same, computed when it is looked at, if ever: of a gradient that is differentiated, that may be never.
+    pub fn matmul_later<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
+        let [.., m, k] = *a.shape() else { unreachable!("matrices") };
+        let n = b.shape()[batch.len() + 1];
+        let multiplications = batch.iter().product::<usize>() * m * k * n;
+        match lazy::is_immediate(multiplications) || batch.len() + 2 > MAX_AXES {
+            true => Self::matmul::<B>(a, b, batch),
+            false => Tensor::Lazy(Lazy::product::<B>(a, b, batch)),
+        }
     }
 
     /// Whether this is a square matrix of ones on the diagonal and zeros elsewhere.

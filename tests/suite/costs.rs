@@ -91,6 +91,9 @@ fn logistic_regression() {
     let f = |w: &V| (-(&signs * x.matmul(w))).softplus().mean();
     let w = V::new(numbers([50], 0.1).data());
     check("logistic regression", f, &w);
+    // Of the gradient nothing but the derivative is asked, and so its last product is never computed: there are three.
+    let along = work(|| hvp(f, &w, &numbers([50], 1.0)));
+    assert!(along <= 3.3 * 2.0 * 200.0 * 50.0, "{} products' work", along / (2.0 * 200.0 * 50.0));
     // All columns of the Hessian, as products of whole matrices: two of them beside the gradient.
     let whole = work(|| hessian(f, &w));
     let products = 2.0 * 2.0 * 200.0 * 50.0 * 50.0;

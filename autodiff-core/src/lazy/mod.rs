@@ -30,11 +30,16 @@ const KEPT_AFTER: u8 = 2;
 
 pub(crate) type Evaluate<T> = fn(&Program<T>, &[ArrayViewD<'_, T>]) -> Vec<ArrayD<T>>;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Op<T> {
+/// The product of two tensors under these leading axes: [`Tensor::matmul`].
+type Matmul<T> = fn(&Tensor<T>, &Tensor<T>, &[usize]) -> Tensor<T>;
+
+#[derive(Clone, Debug)]
+enum Op<T> {
     Map(Elementwise<T>),
     /// Along these axes of the operand, which keep length 1.
     Fold(Reduction, Shape),
+    /// Under these leading axes, of operands that are computed. Nothing joins it.
+    Product(Matmul<T>, Shape),
 }
 
 /// An operation that may not have run yet. Its operands are let go when it has.
@@ -143,6 +148,15 @@ impl<T: Scalar> Lazy<T> {
         let mut shape = Shape::from_slice(x.shape());
         axes.iter().for_each(|&axis| shape[axis] = 1);
         Self::new::<B>(Op::Fold(op, Shape::from_slice(axes)), shape, SmallVec::from_iter([x]))
+    }
+
+    /// The product, in case that it is looked at.
+    pub fn product<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
+        let mut shape = Shape::from_slice(batch);
+        shape.extend([a.shape()[batch.len()], b.shape()[batch.len() + 1]]);
+        // Computed operands: products of products, each to be computed for the next, would recurse.
+        let operands = [a, b].map(|x| x.ready().clone()).into();
+        Self::new::<B>(Op::Product(Tensor::matmul::<B>, Shape::from_slice(batch)), shape, operands)
     }
 
     pub fn shape(&self) -> &[usize] {

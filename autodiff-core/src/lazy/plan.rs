@@ -23,7 +23,12 @@ pub(super) const LONGEST_ROW: usize = 8192;
 pub(crate) fn evaluate<T: Scalar>(roots: impl IntoIterator<Item = Arc<Expr<T>>>) {
     let mut pending: Vec<Arc<Expr<T>>> = Vec::new();
     for root in roots {
-        if !root.is_done() && !pending.iter().any(|other| Arc::ptr_eq(other, &root)) {
+        if let Op::Product(matmul, batch) = &root.op {
+            // No operands: another thread has just computed it.
+            if let [a, b] = root.operands().as_slice() {
+                root.set(matmul(a, b, batch));
+            }
+        } else if !root.is_done() && !pending.iter().any(|other| Arc::ptr_eq(other, &root)) {
             pending.push(root);
         }
     }
@@ -126,6 +131,7 @@ impl<T: Scalar> Plan<T> {
                 self.is_output_space(long(&root.space())) && along_rows && whole
             }
             Op::Map(_) => self.is_output_space(long(&root.shape)),
+            Op::Product(..) => false,
         }
     }
 
@@ -149,6 +155,9 @@ impl<T: Scalar> Plan<T> {
             return (*known == long_only(expr, places)).then_some(true);
         }
         if !seen.insert((Arc::as_ptr(expr), places.clone())) {
+            return Some(false);
+        }
+        if let Op::Product(..) = expr.op {
             return Some(false);
         }
         let mut shares = false;
@@ -182,7 +191,7 @@ impl<T: Scalar> Plan<T> {
                     self.push(expr, places, Step::Fold { op: *op, arg, axes })
                 }
             },
-            Op::Map(_) => self.expr(expr, places),
+            Op::Map(_) | Op::Product(..) => self.expr(expr, places),
         };
         self.output(step, expr);
     }
@@ -261,6 +270,7 @@ impl<T: Scalar> Plan<T> {
             return self.leaf(expr.result(), places);
         }
         match &expr.op {
+            Op::Product(..) => self.apart(expr, places),
             Op::Map(op) => {
                 let args: SmallVec<[usize; 3]> =
                     operands.iter().map(|x| self.tensor(x, &operand_places(x, places))).collect();

@@ -14,17 +14,32 @@ use crate::value::Value;
 /// broadcast is one rule of the same kind, and never has its products side by side in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Matmul {
-    pub batch: Shape,
+    batch: Shape,
+    /// Whether it may wait until it is looked at.
+    later: bool,
 }
 
 impl Matmul {
+    pub fn new(batch: Shape) -> Self {
+        Matmul { batch, later: false }
+    }
+
     fn transposed<T: Scalar, B: Backend<T>>(x: &Value<T, B>) -> Value<T, B> {
         x.swap_axes(-2, -1)
     }
 
-    /// The product, summed to the leading axes of `like`.
-    fn onto<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>, like: &[usize]) -> Value<T, B> {
-        Value::apply(Matmul { batch: Shape::from_slice(&like[..like.len() - 2]) }, &[a, b])
+    /// The cotangent of input `i`: the product, summed to the leading axes of the input.
+    ///
+    /// Where it is to be differentiated, it may be that nothing else is done with it.
+    fn onto<T: Scalar, B: Backend<T>>(
+        at: &Primal<'_, T, B>,
+        i: usize,
+        a: &Value<T, B>,
+        b: &Value<T, B>,
+    ) -> Value<T, B> {
+        let shape = at.shape(i);
+        let batch = Shape::from_slice(&shape[..shape.len() - 2]);
+        Value::apply(Matmul { batch, later: at.is_attached() }, &[a, b])
     }
 }
 
@@ -36,22 +51,25 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Matmul {
         Needs { inputs: if i == 0 { 0b10 } else { 0b01 }, output: false }
     }
     fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
-        Tensor::matmul::<B>(x[0], x[1], &self.batch)
+        match self.later {
+            true => Tensor::matmul_later::<B>(x[0], x[1], &self.batch),
+            false => Tensor::matmul::<B>(x[0], x[1], &self.batch),
+        }
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         Some(match i {
-            0 => Self::onto(g, &Self::transposed(&at.x(1)), &at.shape(0)),
-            _ => Self::onto(&Self::transposed(&at.x(0)), g, &at.shape(1)),
+            0 => Self::onto(at, 0, g, &Self::transposed(&at.x(1))),
+            _ => Self::onto(at, 1, &Self::transposed(&at.x(0)), g),
         })
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         Some(match i {
-            0 => Value::apply(self.clone(), &[t, &at.x(1)]),
-            _ => Value::apply(self.clone(), &[&at.x(0), t]),
+            0 => Value::apply(Matmul::new(self.batch.clone()), &[t, &at.x(1)]),
+            _ => Value::apply(Matmul::new(self.batch.clone()), &[&at.x(0), t]),
         })
     }
     fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
-        Some(Matmul { batch: with_leading(n, &self.batch) }.recorded())
+        Some(Matmul::new(with_leading(n, &self.batch)).recorded())
     }
 }
 
