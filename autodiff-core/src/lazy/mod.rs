@@ -2,6 +2,9 @@
 //!
 //! Elementwise operations and reductions of arrays extend an expression. It runs when its elements are read, when an
 //! operation of another kind needs them, or at the end of a backward pass, which demands all gradients together.
+//!
+//! A matrix product waits only where it may never be looked at, as those of a gradient of which a derivative alone is asked;
+//! it runs on its own.
 
 mod plan;
 
