@@ -178,46 +178,48 @@ impl<T: Scalar> Code<T> {
 impl<T: Scalar> Compiler<'_, '_, T> {
     fn step(&mut self, program: &Program<T>, varies: &[AxisSet], at: usize) {
         let full = varies[at] & self.space.inner_set != 0;
-        let output = program.outputs().iter().position(|&output| output == at);
+        let output = output_of(program, at);
         let place = match &program.steps()[at] {
             Step::Number(x) => Some(Arg::Number(*x)),
             Step::Operand { operand, .. } => Some(self.operand(*operand, full)),
-            Step::Map { op: Elementwise::Unary(op), args }
-                if full && self.pair(program, at, *op, args[0]) =>
-            {
-                self.places[at]
-            }
-            Step::Map { op, args, .. } => {
-                let args = self.args(args, full);
-                let into = self.result(full, output);
-                self.code.instructions.push(Instruction::Map { op: *op, args: args.0, full, into });
-                self.free(args.1);
-                Some(into.arg())
-            }
+            Step::Map { op, args } => Some(self.map(program, at, *op, args, full)),
             Step::Fold { op, arg, axes } => self.fold(*op, *arg, *axes, varies, output),
         };
         self.places[at] = place;
     }
 
-    /// Computes an operation with a later one that shares its work, if there is one.
-    fn pair(&mut self, program: &Program<T>, at: usize, op: Unary<T>, arg: usize) -> bool {
-        let Some((pair, other, other_first)) = Pair::of(op) else { return false };
-        let is_other = |step: &Step<T>| matches!(step, Step::Map { op, args } if *op == Elementwise::Unary(other) && args[0] == arg);
-        let Some(later) = program.steps()[at + 1..].iter().position(is_other).map(|i| at + 1 + i) else {
-            return false;
-        };
-        let places = [at, later].map(|step| {
-            let output = program.outputs().iter().position(|&output| output == step);
-            self.result(true, output)
-        });
-        for (step, place) in [at, later].into_iter().zip(places) {
-            self.places[step] = Some(place.arg());
+    fn map(
+        &mut self,
+        program: &Program<T>,
+        at: usize,
+        op: Elementwise<T>,
+        args: &[usize],
+        full: bool,
+    ) -> Arg<T> {
+        if full
+            && let Elementwise::Unary(op) = op
+            && let Some(place) = self.pair(program, at, op, args[0])
+        {
+            return place;
         }
-        let [first, second] = places;
-        let into = if other_first { [second, first] } else { [first, second] };
+        let (args, temporary) = self.args(args, full);
+        let into = self.result(full, output_of(program, at));
+        self.code.instructions.push(Instruction::Map { op, args, full, into });
+        self.free(temporary);
+        into.arg()
+    }
+
+    /// Computes an operation with a later one that shares its work, if there is one.
+    fn pair(&mut self, program: &Program<T>, at: usize, op: Unary<T>, arg: usize) -> Option<Arg<T>> {
+        let (pair, other, other_first) = Pair::of(op)?;
+        let is_other = |step: &Step<T>| matches!(step, Step::Map { op, args } if *op == Elementwise::Unary(other) && args[0] == arg);
+        let later = at + 1 + program.steps()[at + 1..].iter().position(is_other)?;
+        let [own, others] = [at, later].map(|step| self.result(true, output_of(program, step)));
+        let into = if other_first { [others, own] } else { [own, others] };
         let arg = self.places[arg].expect("what is read has a place");
         self.code.instructions.push(Instruction::MapPair { op: pair, arg, into });
-        true
+        self.places[later] = Some(others.arg());
+        Some(own.arg())
     }
 
     /// Frees what no later step reads.
@@ -348,6 +350,11 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let keeps = |i: &Instruction<T>| matches!(i, Instruction::Gather { into, once: true, .. } if *into == register);
         self.code.instructions.iter().any(keeps)
     }
+}
+
+/// Which output a step is.
+fn output_of<T: Scalar>(program: &Program<T>, step: usize) -> Option<usize> {
+    program.outputs().iter().position(|&output| output == step)
 }
 
 impl Place {

@@ -1,14 +1,6 @@
 //! Gates of activations, by which their argument is multiplied, in `f64`.
 
-use super::pow::head;
-
-/// The product in two numbers.
-fn product(a: f64, b: f64) -> (f64, f64) {
-    let y = a * b;
-    let (a_head, b_head) = (head(a), head(b));
-    let (a_tail, b_tail) = (a - a_head, b - b_head);
-    (y, ((a_head * b_head - y) + (a_head * b_tail + a_tail * b_head)) + a_tail * b_tail)
-}
+use super::fma::two_product;
 
 /// The coefficients of [`gelu_gate`]'s argument, `2 sqrt(2 / pi)` and 0.044715 times it, and what is missing from them.
 pub(crate) const GELU: [f64; 2] = [1.5957691216057308, 0.07135481627260025];
@@ -20,13 +12,13 @@ pub(crate) fn gelu_gate(x: f64) -> f64 {
     if x.abs() > 25.0 {
         return if x > 0.0 { 1.0 } else { 0.0 };
     }
-    let (square, square_rest) = product(x, x);
-    let (cubic, cubic_rest) = product(GELU[1], square);
+    let (square, square_rest) = two_product(x, x);
+    let (cubic, cubic_rest) = two_product(GELU[1], square);
     let cubic_rest = cubic_rest + GELU[1] * square_rest + GELU_MISSING[1] * square;
     let factor = GELU[0] + cubic;
     let (more, less) = if cubic > GELU[0] { (cubic, GELU[0]) } else { (GELU[0], cubic) };
     let factor_rest = (less - (factor - more)) + cubic_rest + GELU_MISSING[0];
-    let (z, z_rest) = product(x, factor);
+    let (z, z_rest) = two_product(x, factor);
     let rest = z_rest + x * factor_rest;
     let e = libm::exp(-z.abs());
     let lost = if z < 0.0 { rest } else { -rest };

@@ -19,7 +19,7 @@ impl MulAdd for Hardware {
 }
 
 /// With the same bits, by some forty operations: for machines without the instruction, all of them from before 2013 or small.
-#[cfg_attr(any(target_feature = "fma", target_arch = "aarch64"), allow(dead_code))]
+#[cfg_attr(any(target_feature = "fma", target_arch = "aarch64"), allow(dead_code))] // there tests alone use it
 pub(crate) struct Software;
 
 impl MulAdd for Software {
@@ -55,7 +55,7 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 /// The product, and what its rounding has lost.
 #[inline(always)]
-fn two_product(a: f64, b: f64) -> (f64, f64) {
+pub(super) fn two_product(a: f64, b: f64) -> (f64, f64) {
     /// The upper half of the digits, rounded to nearest: what is left then has a digit less, and products are exact.
     #[inline(always)]
     fn upper(x: f64) -> f64 {
