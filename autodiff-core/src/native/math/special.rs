@@ -3,7 +3,7 @@
 //! `e^-(x^2)` cannot take the square for its argument, whose rounding would be multiplied by its size: the square comes in
 //! two numbers.
 
-use super::fma::{Rounded, two_product};
+use super::fma::Rounded;
 use super::polynomial;
 use super::pow::head;
 use std::f64::consts::FRAC_2_SQRT_PI;
@@ -37,10 +37,13 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
     // -x / sqrt(2) in two numbers: 1 / sqrt(2), and what is missing from it
     const HALF_SQRT: f64 = std::f64::consts::FRAC_1_SQRT_2;
     const MISSING: f64 = -4.833646656726457e-17;
-    let (z, rounding) = two_product(-x, HALF_SQRT);
+    let z = -x * HALF_SQRT;
     if z.is_nan() || z.abs() > 28.0 {
         return 0.5 * libm::erfc(z);
     }
+    let (x_head, c_head) = (head(-x), head(HALF_SQRT));
+    let (x_tail, c_tail) = (-x - x_head, HALF_SQRT - c_head);
+    let rounding = ((x_head * c_head - z) + (x_head * c_tail + x_tail * c_head)) + x_tail * c_tail;
     let rest = rounding - x * MISSING;
     0.5 * (libm::erfc(z) - FRAC_2_SQRT_PI * gauss(z) * rest)
 }
