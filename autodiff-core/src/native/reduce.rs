@@ -24,8 +24,8 @@ pub(super) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
     match op {
         Reduction::Sum => sum_slice(x),
         Reduction::Mean => mean_slice(x),
-        Reduction::Max => fold(x, x[0], math::maximum),
-        Reduction::Min => fold(x, x[0], math::minimum),
+        Reduction::Max => extreme(x, math::maximum),
+        Reduction::Min => extreme(x, math::minimum),
         Reduction::LogSumExp => log_sum_exp(x),
         Reduction::SumBesideOne => sum_beside_one(x),
     }
@@ -101,48 +101,76 @@ fn sum_strided<T: Scalar>(lane: ArrayView1<'_, T>) -> T {
 }
 
 fn sum_slice<T: Scalar>(x: &[T]) -> T {
+    sum_of(x, |x| x)
+}
+
+/// The sum of what `term` makes of the elements.
+fn sum_of<T: Scalar>(x: &[T], term: impl Fn(T) -> T + Copy) -> T {
     if x.len() > LANES * LEAF {
         // A multiple of the lanes on the left keeps its leaves free of remainders.
-        let (left, right) = x.split_at((x.len() / 2).next_multiple_of(LANES));
-        return sum_slice(left) + sum_slice(right);
+        let (left, right) = x.split_at((x.len() / 2).next_multiple_of(MOST_LANES));
+        return sum_of(left, term) + sum_of(right, term);
     }
-    fold(x, T::zero(), plus)
+    simd::widest(Fold { x, start: T::zero(), term, f: plus })
+}
+
+/// The element that is largest, or smallest, by `f`.
+fn extreme<T: Scalar>(x: &[T], f: impl Fn(T, T) -> T) -> T {
+    simd::widest(Fold { x, start: x[0], term: |x| x, f })
 }
 
 /// Elements that are folded side by side: as many as two of the widest vectors hold of `f64`.
 const LANES: usize = 16;
 
-/// All elements combined by `f`, in an order that depends on their number alone; `start`, which is to change nothing,
-/// where there are none.
-fn fold<T: Scalar>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
-    simd::widest(Fold { x, start, f })
-}
+/// The same where there are many. Each operation waits for the one before it in its lane: with four vectors, others
+/// go on meanwhile.
+const MOST_LANES: usize = 4 * LANES;
 
-struct Fold<'a, T, F> {
+/// What `term` makes of the elements, combined by `f`, in an order that depends on their number alone; `start`, which is to
+/// change nothing, where there are none.
+struct Fold<'a, T, G, F> {
     x: &'a [T],
     start: T,
+    term: G,
     f: F,
 }
 
-impl<T: Scalar, G: Fn(T, T) -> T> Kernel for Fold<'_, T, G> {
+impl<T: Scalar, G: Fn(T) -> T, H: Fn(T, T) -> T> Kernel for Fold<'_, T, G, H> {
     type Output = T;
 
     #[inline(always)]
     fn run<F: MulAdd>(self) -> T {
-        let Fold { x, start, f } = self;
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        let mut tail = start;
-        for &x in rest {
-            tail = f(tail, x);
+        match size_of::<T>() {
+            _ if self.x.len() < 2 * MOST_LANES => self.in_lanes::<LANES>(self.x),
+            4 => self.in_most_lanes::<MOST_LANES>(),
+            _ => self.in_most_lanes::<{ MOST_LANES / 2 }>(),
         }
+    }
+}
+
+impl<T: Scalar, G: Fn(T) -> T, H: Fn(T, T) -> T> Fold<'_, T, G, H> {
+    #[inline(always)]
+    fn in_most_lanes<const N: usize>(&self) -> T {
+        let (chunks, rest) = self.x.as_chunks::<N>();
+        self.chunks(chunks, self.in_lanes::<LANES>(rest))
+    }
+
+    #[inline(always)]
+    fn in_lanes<const N: usize>(&self, x: &[T]) -> T {
+        let (chunks, rest) = x.as_chunks::<N>();
+        self.chunks(chunks, rest.iter().fold(self.start, |tail, &x| (self.f)(tail, (self.term)(x))))
+    }
+
+    #[inline(always)]
+    fn chunks<const N: usize>(&self, chunks: &[[T; N]], tail: T) -> T {
         let Some((first, others)) = chunks.split_first() else { return tail };
-        let mut lanes = *first;
+        let mut lanes = first.map(|x| (self.term)(x));
         for chunk in others {
             for (lane, &x) in lanes.iter_mut().zip(chunk) {
-                *lane = f(*lane, x);
+                *lane = (self.f)(*lane, (self.term)(x));
             }
         }
-        f(combined(lanes, &f), tail)
+        (self.f)(combined(lanes, &self.f), tail)
     }
 }
 
@@ -207,7 +235,7 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     if x.is_empty() {
         return T::neg_infinity();
     }
-    let max = fold(x, x[0], math::maximum);
+    let max = extreme(x, math::maximum);
     if !max.is_finite() {
         return max;
     }
@@ -218,20 +246,11 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     max + sum_beside_one(&terms).ln_1p()
 }
 
+/// The sum of all elements but one of those that are 1, if there are any.
 fn sum_beside_one<T: Scalar>(x: &[T]) -> T {
-    match first_one(x) {
-        Some(at) => sum_slice(&x[..at]) + sum_slice(&x[at + 1..]),
-        None => sum_slice(x),
-    }
-}
-
-/// The place of the first element that is 1.
-fn first_one<T: Scalar>(x: &[T]) -> Option<usize> {
-    // A search that may stop at each element would look at one at a time.
-    const BLOCK: usize = 64;
-    let is_there = |block: &[T]| block.iter().fold(false, |found, &x| found | (x == T::one()));
-    let block = BLOCK * x.chunks(BLOCK).position(is_there)?;
-    x[block..].iter().position(|&x| x == T::one()).map(|at| block + at)
+    let others = sum_of(x, |x| if x == T::one() { T::zero() } else { x });
+    let ones = sum_of(x, |x| if x == T::one() { x } else { T::zero() });
+    others + if ones > T::one() { ones - T::one() } else { T::zero() }
 }
 
 /// `f` of each lane along `axes`, which keep length 1.

@@ -9,6 +9,8 @@
 #[cfg(target_arch = "x86_64")]
 use super::math::Hardware;
 use super::math::{Baseline, MulAdd};
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
 
 /// An operand of a block: its elements, or one number that stands for all of them.
 #[derive(Clone, Copy, Debug)]
@@ -33,27 +35,47 @@ pub(crate) trait Kernel {
 #[inline]
 pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    {
-        if has_avx512() {
-            // SAFETY: the machine has the features, which is all that the function asks for.
-            return unsafe { avx512(kernel) };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the machine has the features, which is all that the function asks for.
-            return unsafe { avx2(kernel) };
-        }
+    match Vectors::of_machine() {
+        // SAFETY: the machine has the features, which is all that the function asks for.
+        Vectors::Avx512 => return unsafe { avx512(kernel) },
+        // SAFETY: the machine has the features, which is all that the function asks for.
+        Vectors::Avx2 => return unsafe { avx2(kernel) },
+        Vectors::Sse2 => {}
     }
     kernel.run::<Baseline>()
 }
 
+/// The vectors of a machine.
 #[cfg(target_arch = "x86_64")]
-#[inline]
-fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("fma")
+#[derive(Clone, Copy)]
+enum Vectors {
+    Sse2,
+    Avx2,
+    Avx512,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Vectors {
+    /// Found out once: asking for each feature takes as long as a short loop.
+    #[inline]
+    fn of_machine() -> Vectors {
+        static FOUND: OnceLock<Vectors> = OnceLock::new();
+        *FOUND.get_or_init(Vectors::find)
+    }
+
+    #[cold]
+    fn find() -> Vectors {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw");
+        match (avx2, avx512) {
+            (true, true) => Vectors::Avx512,
+            (true, false) => Vectors::Avx2,
+            _ => Vectors::Sse2,
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -66,4 +88,25 @@ fn avx512<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Hardware>()
+}
+
+/// The bytes that processors move between memory and caches at once.
+pub(crate) const LINE: usize = 64;
+
+/// Asks for memory that is soon read, or written, to be brought into the cache, without waiting for it.
+#[inline(always)]
+pub(crate) fn fetch<T, const WRITE: bool>(x: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
+        let start = x.as_ptr().cast::<i8>();
+        for at in 0..size_of_val(x).div_ceil(LINE) {
+            let line = start.wrapping_add(at * LINE);
+            // SAFETY: all machines of the architecture have the instruction or ignore it, and it accesses nothing.
+            match WRITE {
+                true => unsafe { _mm_prefetch::<_MM_HINT_ET0>(line) },
+                false => unsafe { _mm_prefetch::<_MM_HINT_T0>(line) },
+            }
+        }
+    }
 }

@@ -13,31 +13,29 @@ use smallvec::SmallVec;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Arg<T> {
     Number(T),
-    /// A register that holds a block.
-    Full(usize),
-    /// A register that holds a number for each row of a block.
-    Row(usize),
+    /// A slot with the elements of a block.
+    Block(usize),
+    /// A slot with a number for each row of a block.
+    Rows(usize),
     /// An operand, where it lies.
     Direct(usize),
-    /// An output that has just been computed.
-    Output(usize),
 }
 
-/// Where an instruction puts what it computes.
+/// What a slot, of which instructions know the number, stands for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
-    Full(usize),
-    Row(usize),
-    Output(usize),
+pub(super) struct Slot {
+    /// Whether it has all elements of a block, rather than a number for each row.
+    pub full: bool,
+    /// Whether it is the block's part of the next of the arrays that are written, rather than a register.
+    pub is_output: bool,
 }
 
 #[derive(Debug)]
 pub(super) enum Instruction<T> {
-    /// Copies a block of an operand; `once` where all blocks are the same.
+    /// Copies a block of an operand.
     Gather {
         operand: usize,
         into: usize,
-        once: bool,
     },
     /// Copies the numbers that an operand has for the rows of a block.
     GatherRow {
@@ -53,18 +51,18 @@ pub(super) enum Instruction<T> {
         op: Elementwise<T>,
         args: SmallVec<[Arg<T>; 3]>,
         full: bool,
-        into: Place,
+        into: usize,
     },
     /// Two operations on the same elements.
     MapPair {
         op: Pair,
         arg: Arg<T>,
-        into: [Place; 2],
+        into: [usize; 2],
     },
     FoldRow {
         op: Reduction,
         arg: Arg<T>,
-        into: Place,
+        into: usize,
     },
     /// Adds rows, or the numbers of rows, to an accumulator.
     Accumulate {
@@ -102,38 +100,18 @@ pub(super) enum Sink {
 #[derive(Debug)]
 pub(super) struct Code<T> {
     pub instructions: Vec<Instruction<T>>,
-    pub full_registers: usize,
-    pub row_registers: usize,
-    /// For each array that is written: whether it is full, rather than a number for each row.
-    pub arrays: Vec<bool>,
+    pub slots: Vec<Slot>,
+    /// Operands whose blocks are all the same, and the registers that hold them from the start.
+    pub repeated: Vec<(usize, usize)>,
     pub accumulators: Vec<Accumulator>,
     pub sinks: Vec<Sink>,
-}
-
-/// Registers, of which those no longer needed are used again.
-#[derive(Default)]
-struct Registers {
-    free: Vec<usize>,
-    count: usize,
-}
-
-impl Registers {
-    fn take(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| self.take_new())
-    }
-
-    /// One that nothing has written to.
-    fn take_new(&mut self) -> usize {
-        self.count += 1;
-        self.count - 1
-    }
 }
 
 struct Compiler<'a, 'x, T> {
     space: &'a Space<'x, T>,
     code: Code<T>,
-    full: Registers,
-    row: Registers,
+    /// Registers that hold what no instruction to come reads, by whether they are full.
+    free: [Vec<usize>; 2],
     /// Where the value of each step is; `None` for those to come, and for those without instructions.
     places: Vec<Option<Arg<T>>>,
     /// The last step that reads each.
@@ -141,6 +119,11 @@ struct Compiler<'a, 'x, T> {
 }
 
 impl<T: Scalar> Code<T> {
+    /// The slots that are outputs, in the order of their arrays.
+    pub fn outputs(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.is_output)
+    }
+
     pub fn new(program: &Program<T>, space: &Space<'_, T>) -> Self {
         let steps = program.steps();
         let mut last_use = vec![0; steps.len()];
@@ -151,14 +134,12 @@ impl<T: Scalar> Code<T> {
             space,
             code: Code {
                 instructions: Vec::with_capacity(steps.len()),
-                full_registers: 0,
-                row_registers: 0,
-                arrays: Vec::new(),
+                slots: Vec::new(),
+                repeated: Vec::new(),
                 accumulators: Vec::new(),
                 sinks: vec![Sink::Full(usize::MAX); program.outputs().len()],
             },
-            full: Registers::default(),
-            row: Registers::default(),
+            free: [Vec::new(), Vec::new()],
             places: vec![None; steps.len()],
             last_use,
         };
@@ -169,9 +150,7 @@ impl<T: Scalar> Code<T> {
             }
             compiler.release_args(program, at);
         }
-        let Compiler { mut code, full, row, .. } = compiler;
-        (code.full_registers, code.row_registers) = (full.count, row.count);
-        code
+        compiler.code
     }
 }
 
@@ -205,8 +184,8 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let (args, temporary) = self.args(args, full);
         let into = self.result(full, output_of(program, at));
         self.code.instructions.push(Instruction::Map { op, args, full, into });
-        self.free(temporary);
-        into.arg()
+        self.free[usize::from(true)].extend(temporary);
+        self.at(into)
     }
 
     /// Computes an operation with a later one that shares its work, if there is one.
@@ -218,8 +197,8 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let into = if other_first { [others, own] } else { [own, others] };
         let arg = self.places[arg].expect("what is read has a place");
         self.code.instructions.push(Instruction::MapPair { op: pair, arg, into });
-        self.places[later] = Some(others.arg());
-        Some(own.arg())
+        self.places[later] = Some(self.at(others));
+        Some(self.at(own))
     }
 
     /// Frees what no later step reads.
@@ -235,17 +214,21 @@ impl<T: Scalar> Compiler<'_, '_, T> {
     fn operand(&mut self, operand: usize, full: bool) -> Arg<T> {
         let x = &self.space.operands[operand];
         if !full {
-            let into = self.row.take();
+            let into = self.register(false);
             self.code.instructions.push(Instruction::GatherRow { operand, into });
-            return Arg::Row(into);
+            return Arg::Rows(into);
         }
         if x.dense.is_some() || (self.space.rows_per_block == 1 && x.has_packed_rows()) {
             return Arg::Direct(operand);
         }
-        let once = x.is_same_for_all_rows() && self.space.segments == 1;
-        let into = if once { self.full.take_new() } else { self.full.take() };
-        self.code.instructions.push(Instruction::Gather { operand, into, once });
-        Arg::Full(into)
+        if x.is_same_for_all_rows() && self.space.segments == 1 {
+            let into = self.slot(true, false);
+            self.code.repeated.push((operand, into));
+            return Arg::Block(into);
+        }
+        let into = self.register(true);
+        self.code.instructions.push(Instruction::Gather { operand, into });
+        Arg::Block(into)
     }
 
     /// What an operation reads, and the registers it needs for that time only.
@@ -254,11 +237,11 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let places = args
             .iter()
             .map(|&arg| match self.places[arg].expect("what is read has a place") {
-                arg if full && self.space.rows_per_block > 1 && self.is_of_rows(arg) => {
-                    let into = self.full.take();
+                arg @ Arg::Rows(_) if full && self.space.rows_per_block > 1 => {
+                    let into = self.register(true);
                     temporary.push(into);
                     self.code.instructions.push(Instruction::Expand { arg, into });
-                    Arg::Full(into)
+                    Arg::Block(into)
                 }
                 place => place,
             })
@@ -266,32 +249,25 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         (places, temporary)
     }
 
-    fn free(&mut self, temporary: SmallVec<[usize; 3]>) {
-        self.full.free.extend(temporary);
+    fn slot(&mut self, full: bool, is_output: bool) -> usize {
+        self.code.slots.push(Slot { full, is_output });
+        self.code.slots.len() - 1
     }
 
-    /// Whether there is a number for each row.
-    fn is_of_rows(&self, arg: Arg<T>) -> bool {
-        match arg {
-            Arg::Row(_) => true,
-            Arg::Output(array) => !self.code.arrays[array],
-            _ => false,
-        }
+    fn register(&mut self, full: bool) -> usize {
+        self.free[usize::from(full)].pop().unwrap_or_else(|| self.slot(full, false))
     }
 
-    fn result(&mut self, full: bool, output: Option<usize>) -> Place {
-        match output {
-            Some(output) => Place::Output(self.array(full, output)),
-            None if full => Place::Full(self.full.take()),
-            None => Place::Row(self.row.take()),
-        }
+    fn at(&self, slot: usize) -> Arg<T> {
+        if self.code.slots[slot].full { Arg::Block(slot) } else { Arg::Rows(slot) }
     }
 
-    fn array(&mut self, full: bool, output: usize) -> usize {
-        let array = self.code.arrays.len();
-        self.code.arrays.push(full);
+    /// The slot for what an instruction computes.
+    fn result(&mut self, full: bool, output: Option<usize>) -> usize {
+        let Some(output) = output else { return self.register(full) };
+        let array = self.code.outputs().count();
         self.code.sinks[output] = if full { Sink::Full(array) } else { Sink::Row(array) };
-        array
+        self.slot(full, true)
     }
 
     fn fold(
@@ -307,7 +283,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         if from_block && axes == self.space.inner_set && self.space.segments == 1 {
             let into = self.result(false, output);
             self.code.instructions.push(Instruction::FoldRow { op, arg: place, into });
-            return Some(into.arg());
+            return Some(self.at(into));
         }
         let mut strides: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.space.outer.len());
         let mut count = 1;
@@ -339,32 +315,22 @@ impl<T: Scalar> Compiler<'_, '_, T> {
     }
 
     fn release(&mut self, step: usize) {
-        match self.places[step] {
-            Some(Arg::Full(register)) if !self.is_kept(register) => self.full.free.push(register),
-            Some(Arg::Row(register)) => self.row.free.push(register),
-            _ => {}
+        if let Some(Arg::Block(slot) | Arg::Rows(slot)) = self.places[step]
+            && let Slot { full, is_output: false } = self.code.slots[slot]
+            && !self.is_kept(slot)
+        {
+            self.free[usize::from(full)].push(slot);
         }
     }
 
-    fn is_kept(&self, register: usize) -> bool {
-        let keeps = |i: &Instruction<T>| matches!(i, Instruction::Gather { into, once: true, .. } if *into == register);
-        self.code.instructions.iter().any(keeps)
+    fn is_kept(&self, slot: usize) -> bool {
+        self.code.repeated.iter().any(|&(_, register)| register == slot)
     }
 }
 
 /// Which output a step is.
 fn output_of<T: Scalar>(program: &Program<T>, step: usize) -> Option<usize> {
     program.outputs().iter().position(|&output| output == step)
-}
-
-impl Place {
-    fn arg<T>(self) -> Arg<T> {
-        match self {
-            Place::Full(register) => Arg::Full(register),
-            Place::Row(register) => Arg::Row(register),
-            Place::Output(array) => Arg::Output(array),
-        }
-    }
 }
 
 impl Accumulator {

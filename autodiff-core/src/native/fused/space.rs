@@ -4,15 +4,19 @@ use super::all;
 use crate::program::{AxisSet, Program, Step};
 use crate::scalar::Scalar;
 use crate::shape::inverse;
-use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn};
+use ndarray::{ArrayD, ArrayView1, ArrayView2, ArrayViewD, Axis, IxDyn, s};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
+use std::ops::Range;
 
 /// Elements of a block: a few of these fit the first-level cache.
 const BLOCK: usize = 1024;
 
 /// Rows up to this length are blocks of their own.
 const LONGEST_BLOCK: usize = 2 * BLOCK;
+
+/// Bytes of an array that the second-level cache can't be expected to hold.
+const LARGE: usize = 512 * 1024;
 
 /// The axes of a program in the order in which memory has them, merged where nothing tells them apart: rows along the
 /// inner axis, and the outer axes that number the rows. Long rows are cut into segments.
@@ -33,6 +37,8 @@ pub(super) struct Space<'a, T> {
     /// Rows in a block; 1 where there are segments.
     pub rows_per_block: usize,
     pub operands: Vec<Operand<'a, T>>,
+    /// Whether an array with all elements is too large for the caches that are near.
+    pub is_large: bool,
 }
 
 /// An operand with the outer axes and the inner one, of length 1 where it is repeated.
@@ -53,13 +59,68 @@ impl<'a, T: Scalar> Operand<'a, T> {
         self.view.shape()[..self.view.ndim() - 1].iter().all(|&n| n == 1)
     }
 
-    pub fn row(&self, at: &[usize]) -> ArrayView1<'a, T> {
+    /// The rows at one place along all outer axes but the last.
+    fn panel(&self, at: &[usize]) -> ArrayView2<'a, T> {
         let mut view = self.view.clone();
         for &i in at {
             let i = if view.len_of(Axis(0)) == 1 { 0 } else { i };
-            view = view.index_axis_move(Axis(0), i);
+            view.index_axis_inplace(Axis(0), i);
         }
-        view.into_dimensionality().expect("the inner axis remains")
+        if view.ndim() == 1 {
+            view.insert_axis_inplace(Axis(0));
+        }
+        view.into_dimensionality().expect("an outer axis and the inner one")
+    }
+}
+
+/// Finds rows by their numbers; those next to each other quickly.
+pub(super) struct Cursor<'s, 'a, T> {
+    space: &'s Space<'a, T>,
+    /// The current place along all outer axes but the last, and the rows of each operand there.
+    panel: usize,
+    panels: Vec<ArrayView2<'a, T>>,
+}
+
+impl<'s, 'a, T: Scalar> Cursor<'s, 'a, T> {
+    pub fn new(space: &'s Space<'a, T>) -> Self {
+        let mut cursor = Cursor { space, panel: 0, panels: Vec::with_capacity(space.operands.len()) };
+        cursor.turn_to(0);
+        cursor
+    }
+
+    #[cold]
+    fn turn_to(&mut self, panel: usize) {
+        let outer = self.space.outer.split_last().map_or(&[][..], |(_, outer)| outer);
+        let mut at: SmallVec<[usize; 4]> = outer.into();
+        let mut rest = panel;
+        for place in at.iter_mut().rev() {
+            (rest, *place) = (rest / *place, rest % *place);
+        }
+        self.panel = panel;
+        self.panels.clear();
+        self.panels.extend(self.space.operands.iter().map(|x| x.panel(&at)));
+    }
+
+    /// A row of an operand.
+    pub fn row(&mut self, operand: usize, row: usize) -> ArrayView1<'a, T> {
+        let (panel, row) = match *self.space.outer {
+            [.., _, length] => (row / length, row % length),
+            _ => (0, row),
+        };
+        if panel != self.panel {
+            self.turn_to(panel);
+        }
+        let rows = self.panels[operand];
+        rows.index_axis_move(Axis(0), if rows.nrows() == 1 { 0 } else { row })
+    }
+
+    /// Copies part of a row of an operand.
+    pub fn gather(&mut self, operand: usize, row: usize, columns: Range<usize>, to: &mut [T]) {
+        let part = self.row(operand, row).slice_move(s![columns]);
+        match part.to_slice() {
+            Some(part) => to.copy_from_slice(part),
+            None => to.iter_mut().zip(part).for_each(|(to, &x)| *to = x),
+        }
     }
 }
 
@@ -140,6 +201,7 @@ impl<'a, T: Scalar> Space<'a, T> {
             segments: inner.div_ceil(segment),
             rows_per_block: if cut { 1 } else { (BLOCK / inner).clamp(1, rows) },
             operands: views.into_iter().map(operand).collect(),
+            is_large: rows * inner * size_of::<T>() >= LARGE,
         }
     }
 
@@ -147,14 +209,14 @@ impl<'a, T: Scalar> Space<'a, T> {
         self.outer_sets.iter().fold(0, |all, set| all | set)
     }
 
-    /// The place of a row along the outer axes.
-    pub fn place(&self, row: usize) -> SmallVec<[usize; 4]> {
-        let mut at: SmallVec<[usize; 4]> = smallvec::smallvec![0; self.outer.len()];
-        let mut rest = row;
-        for (i, &length) in self.outer.iter().enumerate().rev() {
-            (rest, at[i]) = (rest / length, rest % length);
+    /// The sum of a row's places along the outer axes, each times its stride.
+    pub fn offset(&self, row: usize, strides: &[usize]) -> usize {
+        let (mut rest, mut offset) = (row, 0);
+        for (&length, stride) in self.outer.iter().zip(strides).skip(1).rev() {
+            offset += rest % length * stride;
+            rest /= length;
         }
-        at
+        offset + rest * strides.first().unwrap_or(&0)
     }
 
     /// The array of elements that were computed in the order of this space, for the axes in `varies`.
