@@ -25,6 +25,7 @@ pub enum Elementwise<T> {
 
 impl<T: Scalar> Elementwise<T> {
     /// Computes a block.
+    #[inline]
     pub(crate) fn apply(self, operands: &[Lanes<'_, T>], y: &mut [T]) {
         match (self, operands) {
             (Elementwise::Unary(op), &[Lanes::Each(x)]) => op.apply(x, y),

@@ -81,10 +81,14 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
         self.operation.count()
     }
 
+    /// What is of the output's shape, summed over the axes along which input `i` was broadcast.
+    pub fn undone(&self, part: Value<T, B>, i: usize) -> Value<T, B> {
+        part.sum_to_aligned(&self.shape(i), self.batch.is_some())
+    }
+
     /// The cotangent of input `i`, of its shape.
     fn cotangent(&self, rule: &dyn Rule<T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
-        // The one place where broadcasting is undone.
-        let undone = |part: Value<T, B>| part.sum_to_aligned(&self.shape(i), self.batch.is_some());
+        let undone = |part| self.undone(part, i);
         match self.batch {
             None => rule.vjp(self, g, i).map(undone),
             Some(n) => match rule.batched(n) {

@@ -32,7 +32,7 @@ pub(crate) trait Kernel {
 }
 
 /// Runs a kernel on the widest vectors that the machine has.
-#[inline]
+#[inline(always)] // or the kernel would be copied on its way, which for a short loop is work
 pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     match Vectors::of_machine() {

@@ -6,7 +6,7 @@ use super::space::{Cursor, Space};
 use super::sums::{self, GROUP, Partials, Running};
 use crate::memory;
 use crate::native::reduce::fold_slice;
-use crate::native::simd::{Lanes, fetch};
+use crate::native::simd::{LINE, Lanes, fetch};
 use crate::scalar::Scalar;
 use rayon::prelude::*;
 use smallvec::SmallVec;
@@ -245,22 +245,31 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
 
 /// What the blocks to come read from and write to memory.
 ///
-/// As much of it as the next block needs is asked for, a part with each instruction: else the first instruction that reads it
-/// would wait for memory, and memory for all others.
+/// As much of it as the next block needs is asked for, a part with each of the first instructions: else the first that
+/// reads it would wait for memory, and memory for all others.
 struct Ahead<'n, T> {
     read: SmallVec<[&'n [T]; 4]>,
     written: SmallVec<[&'n [T]; 4]>,
-    /// The elements of each that are asked for in one step, and those that have been.
+    /// The elements that the next block needs of each, those that are asked for in one step, and those that have been.
+    block: usize,
     share: usize,
     done: usize,
 }
 
 impl<T> Ahead<'_, T> {
+    /// The least that is worth a step.
+    const LINES: usize = 8;
+
     fn new(block: usize, steps: usize) -> Self {
-        Ahead { read: SmallVec::new(), written: SmallVec::new(), share: block.div_ceil(steps), done: 0 }
+        let share = block.div_ceil(steps).next_multiple_of(Self::LINES * LINE / size_of::<T>());
+        Ahead { read: SmallVec::new(), written: SmallVec::new(), block, share, done: 0 }
     }
 
+    #[inline(always)]
     fn step(&mut self) {
+        if self.done >= self.block {
+            return;
+        }
         let part = self.done..self.done + self.share;
         self.done = part.end;
         for next in self.read.iter().filter_map(|all| all.get(part.clone())) {

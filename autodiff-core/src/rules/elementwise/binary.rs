@@ -14,7 +14,7 @@ binary! {
     mul(a, b) = a * b; |_, b, _| b; |a, _, _| a; -2.0..2.0, -2.0..2.0
 
     /// The quotient, `a / b`.
-    div(a, b) = a / b; |_, b, _| b.recip(); |_, b, y| y.zip(Binary::chain, &-b.recip()); -2.0..2.0, 0.5..2.0
+    div(a, b) = a / b; |_, b, _| b.recip(); |_, b, y| Partial::Factored(y.clone(), -b.recip()); -2.0..2.0, 0.5..2.0
 
     /// The power, `a^b`.
     pow(a, b) = a.to_power(b);

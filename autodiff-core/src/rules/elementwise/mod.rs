@@ -14,25 +14,48 @@ use crate::graph::Primal;
 use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel, Lanes};
 use crate::scalar::Scalar;
+use crate::shape::same;
 use crate::tensor::Tensor;
 use crate::value::Value;
 use std::ops::Range;
 
-/// A partial derivative: a constant, or `V`, a value or a number, that depends on inputs or output.
+/// A partial derivative, of `V`, values or numbers, that depend on inputs or output.
 pub(crate) enum Partial<V> {
     Constant(f64),
     Varying(V),
+    /// A constant times what varies: the constant goes with the cotangent or the tangent, which may have fewer elements.
+    Scaled(f64, V),
+    /// What varies, times what varies with the input alone: of a broadcast input, the latter is the same for all terms of
+    /// the sum that is its cotangent.
+    Factored(V, V),
 }
 
 impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
-    /// The product with a cotangent or a tangent. `None` is zero.
-    fn times(self, g: &Value<T, B>) -> Option<Value<T, B>> {
+    /// The product with the cotangent `g`, as the cotangent of input `i`. `None` is zero.
+    fn pull(self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        match self {
+            Partial::Constant(c) if c != 0.0 && c != 1.0 => Partial::Constant(c).push(&at.undone(g.clone(), i)),
+            Partial::Factored(d, factor) if !same(g.shape(), &at.shape(i)) => {
+                let sum = at.undone(g.zip(Binary::chain, &d), i);
+                Some(sum.zip(Binary::chain, &factor))
+            }
+            partial => partial.push(g),
+        }
+    }
+
+    /// The product with the tangent `t`. `None` is zero.
+    fn push(self, t: &Value<T, B>) -> Option<Value<T, B>> {
         match self {
             Partial::Constant(0.0) => None,
-            Partial::Constant(1.0) => Some(g.clone()),
-            Partial::Constant(-1.0) => Some(-g),
-            Partial::Constant(c) => Some(c * g),
-            Partial::Varying(d) => Some(g.zip(Binary::chain, &d)),
+            Partial::Constant(1.0) => Some(t.clone()),
+            Partial::Constant(-1.0) => Some(-t),
+            Partial::Constant(c) => Some(c * t),
+            Partial::Varying(d) => Some(t.zip(Binary::chain, &d)),
+            Partial::Scaled(c, d) => Some((c * t).zip(Binary::chain, &d)),
+            Partial::Factored(d, factor) if t.shape() != d.shape() => {
+                Some(t.zip(Binary::chain, &factor).zip(Binary::chain, &d))
+            }
+            Partial::Factored(d, factor) => Some(t.zip(Binary::chain, &d.zip(Binary::chain, &factor))),
         }
     }
 }
@@ -44,6 +67,8 @@ impl<T: Scalar> Partial<Number<T>> {
             Partial::Constant(0.0) => None,
             Partial::Constant(c) => Some(T::of(c) * g),
             Partial::Varying(Number(d)) => Some(Binary::chain.call(g, d)),
+            Partial::Scaled(c, Number(d)) => Some(Binary::chain.call(T::of(c) * g, d)),
+            Partial::Factored(d, factor) => Some(Binary::chain.call(g, d.zip(Binary::chain, &factor).0)),
         }
     }
 }
@@ -234,10 +259,10 @@ macro_rules! unary {
                 Tensor::unary::<B>(*self, x[0])
             }
             fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
-                self.partial(at).times(g)
+                self.partial(at).pull(at, g, 0)
             }
             fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
-                self.partial(at).times(t)
+                self.partial(at).push(t)
             }
             fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
                 Some(Recorded::Unary(*self))
@@ -308,6 +333,7 @@ macro_rules! binary {
             }
 
             /// Writes to `y` the operation's results on the elements of `a` and `b`, with the bits that `call` gives.
+            #[inline]
             pub(crate) fn apply<T: Scalar>(self, a: Lanes<'_, T>, b: Lanes<'_, T>, y: &mut [T]) {
                 simd::widest(Block { op: self, operands: [a, b], y });
             }
@@ -375,10 +401,10 @@ macro_rules! binary {
                 Tensor::binary::<B>(*self, x[0], x[1])
             }
             fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
-                self.partial(at, i).times(g)
+                self.partial(at, i).pull(at, g, i)
             }
             fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
-                self.partial(at, i).times(t)
+                self.partial(at, i).push(t)
             }
             fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
                 Some(Recorded::Binary(*self))

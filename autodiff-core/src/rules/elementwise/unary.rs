@@ -40,7 +40,7 @@ unary! {
     pub(crate) sqrt_slope(y) = T::of(0.5) / y.abs(); |_, d| -2.0 * (d * d); 0.5..2.0
 
     /// The square, `x x`; `d/dx = 2 x`.
-    pub square(x) = x * x; |x, _| 2.0 * x; -2.0..2.0
+    pub square(x) = x * x; |x, _| Partial::Scaled(2.0, x.clone()); -2.0..2.0
 
     /// The reciprocal, `1 / x`; `d/dx = -1 / x^2`.
     pub recip(x) = x.recip(); |_, y| -(y * y); 0.5..2.0
