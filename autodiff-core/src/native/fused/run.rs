@@ -261,7 +261,8 @@ impl<T> Ahead<'_, T> {
     const LINES: usize = 8;
 
     fn new(block: usize, steps: usize) -> Self {
-        let share = block.div_ceil(steps).next_multiple_of(Self::LINES * LINE / size_of::<T>());
+        let line = LINE / size_of::<T>();
+        let share = block.div_ceil(steps).max(Self::LINES * line).next_multiple_of(line);
         Ahead { read: SmallVec::new(), written: SmallVec::new(), block, share, done: 0 }
     }
 
