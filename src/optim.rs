@@ -27,6 +27,7 @@
 
 use crate::nn::{Parameters, Path};
 use crate::or_panic;
+use autodiff_core::native::{all_finite, update};
 use autodiff_core::{Backend, Scalar, Value, memory};
 use ndarray::{ArcArray, ArrayD, ArrayViewD, IxDyn};
 use std::collections::BTreeMap;
@@ -154,7 +155,6 @@ macro_rules! optimizer {
                             let label = places[i].label();
                             *places[i] = Value::constant(T::zero());
                             let mut updated = own(data);
-                            // Over plain slices the loops of `update` are vectorised.
                             let grad = grad.as_standard_layout();
                             let slices = "row-major arrays are slices";
                             let (x, g) =
@@ -255,17 +255,26 @@ impl<T: Scalar> Sgd<T> {
         let rate = T::of(self.learning_rate);
         let (momentum, decay) = (T::of(self.momentum), T::of(self.weight_decay));
         if self.momentum == 0.0 {
-            for (x, &g) in x.iter_mut().zip(g) {
-                *x = *x - rate * decayed(g, decay, *x);
-            }
+            update(
+                [x],
+                g,
+                #[inline(always)]
+                move |[x], g| [x - rate * decayed(g, decay, x)],
+            );
             return;
         }
         let v = self.slots[i].state.get_or_insert_with(|| vec![T::zero(); x.len()]);
-        for ((x, v), &g) in x.iter_mut().zip(v).zip(g) {
-            let g = decayed(g, decay, *x);
-            *v = momentum * *v + g;
-            *x = *x - rate * if self.nesterov { g + momentum * *v } else { *v };
-        }
+        let nesterov = self.nesterov;
+        update(
+            [x, v],
+            g,
+            #[inline(always)]
+            move |[x, v], g| {
+                let g = decayed(g, decay, x);
+                let v = momentum * v + g;
+                [x - rate * if nesterov { g + momentum * v } else { v }, v]
+            },
+        );
     }
 }
 
@@ -386,28 +395,24 @@ impl<T: Scalar> Adam<T> {
         let unbias = T::of((1.0 - beta2.powf(t)).sqrt().recip());
         let (gain1, gain2) = (T::of(1.0 - beta1), T::of(1.0 - beta2));
         let (beta2, eps, decay) = (T::of(beta2), T::of(self.eps), T::of(self.weight_decay));
-        adam(x, first, second, g, |x, m, v, g| {
-            let g = decayed(g, decay, x);
-            let m = m + gain1 * (g - m);
-            let v = beta2 * v + gain2 * g * g;
-            // Where eps is 0, a gradient that was always 0 moves nothing.
-            let moved = x - rate * m / (v.sqrt() * unbias + eps);
-            (if m == T::zero() { x } else { moved }, m, v)
-        });
-    }
-}
-
-/// One pass over the four arrays.
-fn adam<T: Scalar>(x: &mut [T], m: &mut [T], v: &mut [T], g: &[T], f: impl Fn(T, T, T, T) -> (T, T, T)) {
-    let n = x.len();
-    // With one length that is known to be all theirs, the loop is vectorised.
-    let (m, v, g) = (&mut m[..n], &mut v[..n], &g[..n]);
-    for i in 0..n {
-        (x[i], m[i], v[i]) = f(x[i], m[i], v[i], g[i]);
+        update(
+            [x, first, second],
+            g,
+            #[inline(always)]
+            move |[x, m, v], g| {
+                let g = decayed(g, decay, x);
+                let m = m + gain1 * (g - m);
+                let v = beta2 * v + gain2 * g * g;
+                // Where eps is 0, a gradient that was always 0 moves nothing.
+                let moved = x - rate * m / (v.sqrt() * unbias + eps);
+                [if m == T::zero() { x } else { moved }, m, v]
+            },
+        );
     }
 }
 
 /// The gradient with that of `decay x^2 / 2` added; without decay, whatever `x` is.
+#[inline(always)]
 fn decayed<T: Scalar>(g: T, decay: T, x: T) -> T {
     if decay == T::zero() { g } else { g + decay * x }
 }
@@ -510,8 +515,7 @@ fn name_of<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(model: &P, i:
 
 fn first_non_finite<T: Scalar>(array: &ArcArray<T, IxDyn>) -> Option<(Vec<usize>, String)> {
     let finite = match array.as_slice_memory_order() {
-        // Without an exit in the inner loop, so that it is vectorised.
-        Some(slice) => slice.chunks(128).all(|part| part.iter().fold(true, |all, x| all & x.is_finite())),
+        Some(slice) => all_finite(slice),
         None => array.iter().all(|x| x.is_finite()),
     };
     if finite {

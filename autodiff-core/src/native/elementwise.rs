@@ -8,11 +8,14 @@ use crate::backend::Elementwise;
 use crate::scalar::Scalar;
 use crate::shape::common_shape;
 use ndarray::iter::{Iter, LanesIter};
-use ndarray::{ArrayD, ArrayViewD, Axis, Ix1, IxDyn};
+use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn};
 use smallvec::SmallVec;
 
 /// Elements in a block: with three operands of `f64`, three quarters of the smallest first-level cache.
 const BLOCK: usize = 1024;
+
+/// Rows with fewer elements are read element by element.
+const SHORT: usize = 4;
 
 pub(super) fn elementwise<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
     let shape = common_shape(operands.iter().map(|x| x.shape()));
@@ -76,8 +79,8 @@ enum Source<'a, T> {
     Slice(&'a [T]),
     /// One element everywhere.
     Constant(T),
-    /// Rows that are packed, one after the other; the rest of the current one; the gathered block.
-    Rows(LanesIter<'a, T, IxDyn>, &'a [T], Vec<T>),
+    /// Rows, one after the other; the rest of the current one; the gathered block.
+    Rows(LanesIter<'a, T, IxDyn>, ArrayView1<'a, T>, Vec<T>),
     /// Anything else, and the gathered block.
     Elements(Iter<'a, T, IxDyn>, Vec<T>),
 }
@@ -90,9 +93,11 @@ impl<'a, T: Scalar> Source<'a, T> {
         }
         match x.first() {
             Some(&first) if x.strides().iter().all(|&s| s == 0) => Source::Constant(first),
-            Some(_) if x.strides()[last] == 1 => {
-                Source::Rows(x.lanes(Axis(last)).into_iter(), &[], Vec::with_capacity(n.min(BLOCK)))
-            }
+            Some(_) if x.len_of(Axis(last)) >= SHORT => Source::Rows(
+                x.lanes(Axis(last)).into_iter(),
+                ArrayView1::from(&[]),
+                Vec::with_capacity(n.min(BLOCK)),
+            ),
             _ => Source::Elements(x.iter(), Vec::with_capacity(n.min(BLOCK))),
         }
     }
@@ -107,12 +112,14 @@ impl<'a, T: Scalar> Source<'a, T> {
                 block.clear();
                 while block.len() < n {
                     if rest.is_empty() {
-                        let row: ndarray::ArrayView<'a, T, Ix1> =
-                            rows.next().expect("as many rows as the shape has");
-                        *rest = row.to_slice().expect("packed rows");
+                        *rest = rows.next().expect("as many rows as the shape has");
                     }
-                    let (now, later) = rest.split_at(rest.len().min(n - block.len()));
-                    block.extend_from_slice(now);
+                    let (now, later) = rest.split_at(Axis(0), rest.len().min(n - block.len()));
+                    match (now.to_slice(), now.strides()) {
+                        (Some(packed), _) => block.extend_from_slice(packed),
+                        (None, [0]) => block.resize(block.len() + now.len(), now[0]),
+                        _ => block.extend(now),
+                    }
                     *rest = later;
                 }
                 Lanes::Each(block)

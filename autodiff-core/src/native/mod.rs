@@ -9,6 +9,7 @@ pub(crate) mod math;
 mod matmul;
 mod reduce;
 pub(crate) mod simd;
+mod update;
 
 use crate::backend::{Backend, Elementwise, Reduction};
 use crate::memory::Pool;
@@ -17,6 +18,7 @@ use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 
 pub(crate) use matmul::matmul;
+pub use update::{all_finite, update};
 
 /// The pure-Rust backend: no system library, no C compiler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -34,7 +34,9 @@ impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
     /// The product with the cotangent `g`, as the cotangent of input `i`. `None` is zero.
     fn pull(self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         match self {
-            Partial::Constant(c) if c != 0.0 && c != 1.0 => Partial::Constant(c).push(&at.undone(g.clone(), i)),
+            Partial::Constant(c) if c != 0.0 && c != 1.0 => {
+                Partial::Constant(c).push(&at.undone(g.clone(), i))
+            }
             Partial::Factored(d, factor) if !same(g.shape(), &at.shape(i)) => {
                 let sum = at.undone(g.zip(Binary::chain, &d), i);
                 Some(sum.zip(Binary::chain, &factor))
