@@ -76,6 +76,7 @@ pub mod check;
 mod compose;
 mod elementwise;
 mod error;
+mod few;
 mod frontier;
 mod graph;
 mod lazy;

@@ -218,6 +218,11 @@ pub(crate) fn broadcast(op: &'static str, left: &[usize], right: &[usize]) -> Re
     Ok(shape)
 }
 
+/// Whether an array of shape `other` broadcasts to `shape`.
+pub(crate) fn covers(shape: &[usize], other: &[usize]) -> bool {
+    other.len() <= shape.len() && other.iter().rev().zip(shape.iter().rev()).all(|(&n, &to)| n == to || n == 1)
+}
+
 /// The shape of arrays that are known to broadcast together, when they do.
 pub(crate) fn common_shape<'a>(mut shapes: impl Iterator<Item = &'a [usize]>) -> Shape {
     let first = Shape::from_slice(shapes.next().unwrap_or(&[]));
@@ -230,9 +235,7 @@ pub(crate) fn common_shape<'a>(mut shapes: impl Iterator<Item = &'a [usize]>) ->
 /// Checks that `from` broadcasts to `to`.
 pub(crate) fn check_broadcast_to(op: &'static str, from: &[usize], to: &[usize]) -> Result<(), Error> {
     checked_size(op, to)?;
-    let fits =
-        from.len() <= to.len() && from.iter().rev().zip(to.iter().rev()).all(|(&f, &t)| f == t || f == 1);
-    match fits {
+    match covers(to, from) {
         true => Ok(()),
         false => Err(Error::BroadcastTo { op, from: from.to_vec(), to: to.to_vec() }),
     }

@@ -1,6 +1,6 @@
 //! `Value`: the handle that users hold.
 
-use crate::backend::{Backend, Binary};
+use crate::backend::{Backend, Binary, Reduction};
 use crate::error::{Error, or_panic, twins};
 use crate::graph;
 use crate::native::Native;
@@ -93,10 +93,10 @@ macro_rules! from_data {
 }
 from_data! {
     [] T; |x| Tensor::Scalar(x);
-    [D: Dimension] Array<T, D>; |x| Tensor::new(x.into_shared().into_dyn());
-    [D: Dimension] ArcArray<T, D>; |x| Tensor::new(x.into_dyn());
-    [D: Dimension] ArrayView<'_, T, D>; |x| Tensor::new(x.to_shared().into_dyn());
-    [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>; |x| Tensor::new(x.to_shared().into_dyn());
+    [D: Dimension] Array<T, D>; |x| Tensor::given(x.into_shared().into_dyn());
+    [D: Dimension] ArcArray<T, D>; |x| Tensor::given(x.into_dyn());
+    [D: Dimension] ArrayView<'_, T, D>; |x| Tensor::given(x.to_shared().into_dyn());
+    [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>; |x| Tensor::given(x.to_shared().into_dyn());
 }
 
 /// What is inside, for the other modules.
@@ -166,7 +166,11 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         }
         let from = Shape::from_slice(self.shape());
         let fixed = usize::from(batch);
-        let axes = broadcast_axes(&shape[fixed..], &from[fixed..]).iter().map(|axis| axis + fixed).collect();
+        let axes: Shape =
+            broadcast_axes(&shape[fixed..], &from[fixed..]).iter().map(|axis| axis + fixed).collect();
+        if self.node.is_none() {
+            return Value { data: self.data.reduce_to::<B>(Reduction::Sum, &axes, shape), node: None };
+        }
         let along = Along { axes, keepdims: true, from };
         Self::apply(Sum(along), &[&self]).with_shape("reshape", Shape::from_slice(shape))
     }

@@ -17,6 +17,7 @@ use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 
 pub(crate) use matmul::matmul;
+pub(crate) use reduce::{fold_slice, sum_slice};
 
 /// The pure-Rust backend: no system library, no C compiler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
