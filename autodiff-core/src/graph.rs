@@ -52,7 +52,7 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// The shape of the cotangent, or the tangent, of input `i`, which is not a constant.
     pub fn shape(&self, i: usize) -> Shape {
-        let shape = &self.operation.tracked(i).expect("a tracked input").shape;
+        let shape = self.operation.tracked(i).expect("a tracked input").shape();
         self.batch.map_or_else(|| Shape::from_slice(shape), |n| with_leading(n, shape))
     }
 
@@ -121,11 +121,11 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
     fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let Some(n) = self.batch else { return rule.jvp(self, t, i) };
         match rule.batched(n) {
-            Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape.len() + 1), i),
+            Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape().len() + 1), i),
             Some(batched) => batched.jvp(self, t, i),
             None => {
                 let at = self.single();
-                one_by_one(n, t, |t| Some(rule.jvp(&at, t, i)?.spread_to(&self.node.shape)))
+                one_by_one(n, t, |t| Some(rule.jvp(&at, t, i)?.spread_to(self.node.shape())))
             }
         }
     }
@@ -212,7 +212,7 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
         return Value::from_parts(data, None);
     }
     let operation = Operation::new(rule.recorded(), inputs, &data);
-    let node = Node::new(data.shape(), Source::Operation(operation));
+    let node = Node::new(Source::Operation(operation));
     Value::from_parts(data, Some(node))
 }
 
@@ -421,7 +421,7 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
         });
         if let Some(sum) = parts.reduce(|sum, part| sum + part) {
             let whole =
-                batch.map_or_else(|| Shape::from_slice(&node.shape), |n| with_leading(n, &node.shape));
+                batch.map_or_else(|| Shape::from_slice(node.shape()), |n| with_leading(n, node.shape()));
             known.insert(id, sum.spread_to(&whole));
         }
     }

@@ -1,7 +1,7 @@
 //! The data behind a `Value`: immutable, cheap to clone, a plain number where there are no axes.
 
 use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
-use crate::few::{self, Few};
+use crate::few::{self, Dims, Elements, Few};
 use crate::lazy::{self, Lazy};
 use crate::memory;
 use crate::native::simd::Lanes;
@@ -45,22 +45,20 @@ impl<T> Drop for Spread<T> {
     }
 }
 
-impl<T: Scalar> From<Few<T>> for Tensor<T> {
-    #[inline]
-    fn from(few: Few<T>) -> Self {
-        match few.shape() {
-            [] => Tensor::Scalar(few.elements()[0]),
-            _ => Tensor::Few(Arc::new(few)),
-        }
-    }
-}
-
 impl<T: Scalar> Tensor<T> {
     /// An array that an operation has made.
     pub fn new(base: ArcArray<T, IxDyn>) -> Self {
-        match Few::of(&base) {
-            Some(few) => few.into(),
+        match Dims::of(base.shape()) {
+            Some(dims) => Self::few(dims, &packed(&base)),
             None => Self::given(base),
+        }
+    }
+
+    #[inline]
+    fn few(dims: Dims, elements: &Elements<T>) -> Self {
+        match dims.shape() {
+            [] => Tensor::Scalar(elements[0]),
+            _ => Tensor::Few(Few::new(dims, elements)),
         }
     }
 
@@ -81,19 +79,17 @@ impl<T: Scalar> Tensor<T> {
 
     /// `base`, repeated to make `shape`, of as many axes.
     fn spread(base: ArcArray<T, IxDyn>, shape: IxDyn) -> Self {
-        let few = few::count(shape.slice()).and_then(|_| {
-            let few = Few::of(&base)?;
-            Few::spread(few.shape(), few.elements(), shape.slice())
-        });
-        few.map_or_else(|| Self::array_of(base, shape), Self::from)
+        match Dims::of(shape.slice()) {
+            Some(dims) => Self::few(dims, &few::spread(base.shape(), &packed(&base), &dims)),
+            None => Self::array_of(base, shape),
+        }
     }
 
     /// `value` everywhere.
     pub fn full(value: T, shape: &[usize]) -> Self {
-        match (shape, Few::full(value, shape)) {
-            ([], _) => Tensor::Scalar(value),
-            (_, Some(few)) => few.into(),
-            (_, None) => Self::array_of(ArcArray::from_elem(IxDyn(&vec![1; shape.len()]), value), IxDyn(shape)),
+        match Dims::of(shape) {
+            Some(dims) => Self::few(dims, &[value; few::MOST]),
+            None => Self::array_of(ArcArray::from_elem(IxDyn(&vec![1; shape.len()]), value), IxDyn(shape)),
         }
     }
 
@@ -251,36 +247,33 @@ impl<T: Scalar> Tensor<T> {
                 &common
             }
         };
-        let mut y = Few::zeros(shape)?;
+        let dims = Dims::of(shape)?;
         if !lazy::is_immediate(few::MOST) || operands.iter().any(|x| x.pending().is_some()) {
             return None;
         }
-        let n = y.elements().len();
         let (mut packed, mut wide) = ([const { None }; 3], [const { None }; 3]);
         let mut lanes = [Lanes::Same(T::zero()); 3];
         let places = packed.iter_mut().zip(&mut wide).zip(&mut lanes);
         for (x, ((packed, wide), lanes)) in operands.iter().zip(places) {
             *lanes = match x.packed(packed) {
                 (_, &[x]) => Lanes::Same(x),
-                (_, all) if all.len() == n => Lanes::Each(all),
-                (from, all) => Lanes::Each(wide.insert(Few::spread(from, all, shape)?).elements()),
+                (_, all) if all.len() == dims.len() => Lanes::Each(all),
+                (from, all) => Lanes::Each(&wide.insert(few::spread(from, all, &dims))[..dims.len()]),
             };
         }
-        op.apply(&lanes[..operands.len()], y.elements_mut());
-        Some(y.into())
+        let mut y = [T::zero(); few::MOST];
+        op.apply(&lanes[..operands.len()], &mut y[..dims.len()]);
+        Some(Self::few(dims, &y))
     }
 
-    /// The shape and the elements in row-major order of an array of a few, that is computed; in `place`, where they lie nowhere else.
-    fn packed<'a>(&'a self, place: &'a mut Option<Few<T>>) -> (&'a [usize], &'a [T]) {
+    /// The shape and the elements in row-major order of an array of a few that is computed; in `place`, where they lie nowhere else.
+    fn packed<'a>(&'a self, place: &'a mut Option<Elements<T>>) -> (&'a [usize], &'a [T]) {
         match self.ready() {
             Tensor::Scalar(x) => (&[], std::slice::from_ref(x)),
             Tensor::Few(few) => (few.shape(), few.elements()),
             Tensor::Array(a) => match a.base.as_slice() {
                 Some(elements) => (a.base.shape(), elements),
-                None => {
-                    let few = place.insert(Few::of(&a.base).expect("a few elements"));
-                    (few.shape(), few.elements())
-                }
+                None => (a.base.shape(), &place.insert(few::packed(&a.base))[..a.base.len()]),
             },
             Tensor::Lazy(_) => unreachable!("what is ready"),
         }
@@ -376,13 +369,13 @@ impl<T: Scalar> Tensor<T> {
 
     /// The reduction without the backend, of a few elements, if it is not left for later.
     fn reduce_few(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Option<Self> {
-        few::count(self.shape())?;
+        let (_, dims) = (Dims::of(self.shape())?, Dims::of(shape)?);
         if !lazy::is_immediate(few::MOST) || self.pending().is_some() {
             return None;
         }
         let mut place = None;
         let (from, elements) = self.packed(&mut place);
-        Some(Few::reduce(op, from, elements, axes, shape)?.into())
+        Some(Self::few(dims, &few::reduce(op, from, elements, axes, dims.len())))
     }
 
     fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
@@ -482,12 +475,10 @@ impl<T: Scalar> Tensor<T> {
         match self {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
-            Tensor::Few(few) => match Few::spread(few.shape(), few.elements(), shape) {
-                Some(few) => few.into(),
-                None => match few.same() {
-                    Some(x) => Self::full(x, shape),
-                    None => Self::array_of(with_ndim(few.to_array(), shape.len()), IxDyn(shape)),
-                },
+            Tensor::Few(few) => match (Dims::of(shape), few.same()) {
+                (Some(dims), _) => Self::few(dims, &few::spread(few.shape(), few.elements(), &dims)),
+                (None, Some(x)) => Self::full(x, shape),
+                (None, None) => Self::array_of(with_ndim(few.to_array(), shape.len()), IxDyn(shape)),
             },
             Tensor::Array(a) => Self::spread(with_ndim(a.base.clone(), shape.len()), IxDyn(shape)),
             Tensor::Lazy(lazy) if lazy.is_done() => lazy.ready().broadcast_to(shape),
@@ -498,8 +489,8 @@ impl<T: Scalar> Tensor<T> {
     pub fn reshape(&self, shape: &[usize]) -> Self {
         match self {
             _ if same(self.shape(), shape) => self.clone(),
-            Tensor::Few(few) => match few.with_shape(shape) {
-                Some(few) => few.into(),
+            Tensor::Few(few) => match Dims::of(shape) {
+                Some(dims) => Self::few(dims, &few::packed(few.elements())),
                 None => Self::given(few.to_array().into_shape_with_order(IxDyn(shape)).expect("as many elements")),
             },
             Tensor::Array(a) if a.base.len() == 1 => Self::full(*a.base.first().expect("one element"), shape),
@@ -524,7 +515,7 @@ impl<T: Scalar> Tensor<T> {
 
     pub fn permute(&self, axes: &[usize]) -> Self {
         match self.ready() {
-            Tensor::Few(few) => Few::permute(few.shape(), few.elements(), axes).expect("as many elements").into(),
+            Tensor::Few(few) => Tensor::Few(few::permute(few, axes)),
             Tensor::Array(a) => {
                 let shape: Shape = axes.iter().map(|&i| a.shape[i]).collect();
                 Self::spread(a.base.clone().permuted_axes(IxDyn(axes)), IxDyn(&shape))
@@ -637,6 +628,14 @@ impl<T: Scalar> Tensor<T> {
             }
             _ => None,
         }
+    }
+}
+
+/// The elements of an array of a few.
+fn packed<T: Scalar>(array: &ArcArray<T, IxDyn>) -> Elements<T> {
+    match array.as_slice() {
+        Some(elements) => few::packed(elements),
+        None => few::packed(array),
     }
 }
 

@@ -39,7 +39,10 @@ impl Along {
 
     /// A value of the result's shape, repeated to the input's.
     fn spread<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
-        self.keep(g).spread_to(&self.from)
+        match g.ndim() {
+            0 => g.spread_to(&self.from),
+            _ => self.keep(g).spread_to(&self.from),
+        }
     }
 
     fn count(&self) -> usize {
