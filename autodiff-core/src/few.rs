@@ -62,22 +62,20 @@ pub(crate) struct Block<E: ?Sized> {
 }
 
 impl<T: Scalar> Few<T> {
+    /// What `fill` makes of zeros.
     #[inline]
-    pub fn new(dims: Dims, elements: &Elements<T>) -> Arc<Self> {
-        fn of<T: Scalar, const N: usize>(dims: Dims, elements: &Elements<T>) -> Arc<Few<T>> {
-            let elements = *elements.first_chunk::<N>().expect("no more than the most");
+    pub fn new(dims: Dims, fill: impl FnOnce(&mut [T])) -> Arc<Self> {
+        #[inline]
+        fn of<T: Scalar, const N: usize>(dims: Dims, fill: impl FnOnce(&mut [T])) -> Arc<Few<T>> {
+            let mut elements = [T::zero(); N];
+            fill(&mut elements[..dims.len()]);
             Arc::new(Block { dims, elements })
         }
         match dims.len() {
-            ..=4 => of::<T, 4>(dims, elements),
-            ..=8 => of::<T, 8>(dims, elements),
-            _ => of::<T, MOST>(dims, elements),
+            ..=4 => of::<T, 4>(dims, fill),
+            ..=8 => of::<T, 8>(dims, fill),
+            _ => of::<T, MOST>(dims, fill),
         }
-    }
-
-    #[inline]
-    pub fn dims(&self) -> Dims {
-        self.dims
     }
 
     #[inline]
@@ -116,15 +114,13 @@ impl<T: Scalar> Few<T> {
     }
 }
 
-/// Elements in row-major order.
-pub(crate) fn packed<'a, T: Scalar>(elements: impl IntoIterator<Item = &'a T>) -> Elements<T> {
-    let mut packed = [T::zero(); MOST];
-    packed.iter_mut().zip(elements).for_each(|(to, &from)| *to = from);
-    packed
+/// Copies elements, in row-major order.
+pub(crate) fn fill<'a, T: Scalar>(to: &mut [T], from: impl IntoIterator<Item = &'a T>) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
 }
 
-/// The elements `x` of an array of shape `from`, repeated to make `to`.
-pub(crate) fn spread<T: Scalar>(from: &[usize], x: &[T], to: &Dims) -> Elements<T> {
+/// Writes the elements `x` of an array of shape `from`, repeated to make `to`.
+pub(crate) fn spread<T: Scalar>(from: &[usize], x: &[T], to: &Dims, y: &mut [T]) {
     let own = strides(from);
     let mut strides = [0; AXES];
     // The axes are aligned at the end.
@@ -132,7 +128,7 @@ pub(crate) fn spread<T: Scalar>(from: &[usize], x: &[T], to: &Dims) -> Elements<
     for axis in (0..from.len()).filter(|&axis| from[axis] != 1) {
         strides[added + axis] = own[axis];
     }
-    gather(x, to, strides)
+    gather(x, to, strides, y);
 }
 
 /// An array with its axes in another order.
@@ -143,13 +139,12 @@ pub(crate) fn permute<T: Scalar>(x: &Few<T>, axes: &[usize]) -> Arc<Few<T>> {
     for (i, &axis) in axes.iter().enumerate() {
         (to.lengths[i], strides[i]) = (from[axis], own[axis]);
     }
-    Few::new(to, &gather(x.elements(), &to, strides))
+    Few::new(to, |y| gather(x.elements(), &to, strides, y))
 }
 
-/// The elements of `x` that lie at these strides along the axes.
-fn gather<T: Scalar>(x: &[T], dims: &Dims, strides: [usize; AXES]) -> Elements<T> {
-    let mut elements = [T::zero(); MOST];
-    let mut places = elements.iter_mut();
+/// Writes the elements of `x` that lie at these strides along the axes.
+fn gather<T: Scalar>(x: &[T], dims: &Dims, strides: [usize; AXES], y: &mut [T]) {
+    let mut places = y.iter_mut();
     // Axes that are not there have length 1.
     let n = dims.lengths;
     for i in 0..n[0] {
@@ -162,7 +157,6 @@ fn gather<T: Scalar>(x: &[T], dims: &Dims, strides: [usize; AXES]) -> Elements<T
             }
         }
     }
-    elements
 }
 
 /// The strides of an array in row-major order.
@@ -176,49 +170,42 @@ fn strides(shape: &[usize]) -> [usize; AXES] {
     strides
 }
 
-/// The reduction along axes of the elements `x` of an array of shape `from`, which makes `len` elements.
+/// Writes the reduction along axes of the elements `x` of an array of shape `from`.
 ///
 /// It has the bits that the native kernel gives for the array in row-major order.
-pub(crate) fn reduce<T: Scalar>(
-    op: Reduction,
-    from: &[usize],
-    x: &[T],
-    axes: &[usize],
-    len: usize,
-) -> Elements<T> {
-    let mut y = [T::zero(); MOST];
+pub(crate) fn reduce<T: Scalar>(op: Reduction, from: &[usize], x: &[T], axes: &[usize], y: &mut [T]) {
+    let together = x.len() / y.len();
     match op {
-        Reduction::Sum => sum(from, x, axes, &mut y),
+        Reduction::Sum => sum(from, x, axes, y),
         Reduction::Mean => {
-            sum(from, x, axes, &mut y);
-            let divisor = T::of((x.len() / len) as f64);
-            y[..len].iter_mut().for_each(|y| *y = *y / divisor);
-            if y[..len].iter().any(|y| !y.is_finite()) {
-                return reduce_array(op, from, x, axes);
+            sum(from, x, axes, y);
+            y.iter_mut().for_each(|y| *y = *y / T::of(together as f64));
+            if !y.iter().all(|y| y.is_finite()) {
+                reduce_array(op, from, x, axes, y);
             }
         }
         // The last axes, in their order: what is reduced lies in one place.
         _ if axes.iter().copied().eq(from.len() - axes.len()..from.len()) => {
-            y.iter_mut().zip(x.chunks_exact(x.len() / len)).for_each(|(y, x)| *y = fold_slice(op, x));
+            y.iter_mut().zip(x.chunks_exact(together)).for_each(|(y, x)| *y = fold_slice(op, x));
         }
-        _ => return reduce_array(op, from, x, axes),
+        _ => reduce_array(op, from, x, axes, y),
     }
-    y
 }
 
 #[cold]
-fn reduce_array<T: Scalar>(op: Reduction, from: &[usize], x: &[T], axes: &[usize]) -> Elements<T> {
+fn reduce_array<T: Scalar>(op: Reduction, from: &[usize], x: &[T], axes: &[usize], y: &mut [T]) {
     let array = ArrayViewD::from_shape(IxDyn(from), x).expect("an element for each place");
-    packed(&T::reduce(op, array, axes))
+    fill(y, &T::reduce(op, array, axes));
 }
 
-/// The sums along axes, added up in the order in which the native kernel does.
-fn sum<T: Scalar>(from: &[usize], x: &[T], axes: &[usize], y: &mut Elements<T>) {
+/// Writes the sums along axes, added up in the order in which the native kernel does.
+fn sum<T: Scalar>(from: &[usize], x: &[T], axes: &[usize], y: &mut [T]) {
     if axes.len() == from.len() && !axes.is_empty() {
         y[0] = sum_slice(x);
         return;
     }
-    y[..x.len()].copy_from_slice(x);
+    let mut terms = [T::zero(); MOST];
+    fill(&mut terms, x);
     let mut len = x.len();
     // The axis of the largest stride first.
     for axis in (0..from.len()).filter(|axis| axes.contains(axis)) {
@@ -227,13 +214,14 @@ fn sum<T: Scalar>(from: &[usize], x: &[T], axes: &[usize], y: &mut Elements<T>) 
         len /= n;
         for i in 0..len {
             // A sum goes to a place that none of those after it reads.
-            y[i] = match inner {
-                1 => sum_slice(&y[i * n..(i + 1) * n]),
+            terms[i] = match inner {
+                1 => sum_slice(&terms[i * n..(i + 1) * n]),
                 _ => {
                     let start = i / inner * n * inner + i % inner;
-                    (1..n).fold(y[start], |sum, k| sum + y[start + k * inner])
+                    (1..n).fold(terms[start], |sum, k| sum + terms[start + k * inner])
                 }
             };
         }
     }
+    fill(y, &terms);
 }

@@ -52,8 +52,13 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// The shape of the cotangent, or the tangent, of input `i`, which is not a constant.
     pub fn shape(&self, i: usize) -> Shape {
-        let shape = self.operation.tracked(i).expect("a tracked input").shape();
+        let shape = self.input_shape(i);
         self.batch.map_or_else(|| Shape::from_slice(shape), |n| with_leading(n, shape))
+    }
+
+    /// The shape of input `i`, which is not a constant.
+    fn input_shape(&self, i: usize) -> &[usize] {
+        self.operation.tracked(i).expect("a tracked input").shape()
     }
 
     /// Whether the derivative is to be differentiated again.
@@ -84,11 +89,10 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
     /// The cotangent of input `i`, of its shape.
     fn cotangent(&self, rule: &dyn Rule<T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         // The one place where broadcasting is undone.
-        let undone = |part: Value<T, B>| part.sum_to_aligned(&self.shape(i), self.batch.is_some());
         match self.batch {
-            None => rule.vjp(self, g, i).map(undone),
+            None => rule.vjp(self, g, i).map(|part| part.sum_to(self.input_shape(i))),
             Some(n) => match rule.batched(n) {
-                Some(rule) => rule.vjp(self, g, i).map(undone),
+                Some(rule) => rule.vjp(self, g, i).map(|part| part.sum_to_aligned(&self.shape(i), true)),
                 None => {
                     let at = self.single();
                     one_by_one(n, g, |g| at.cotangent(rule, g, i))

@@ -76,7 +76,10 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
             .filter(|&i| inputs[i].tracked().is_some())
             .fold(Needs::NOTHING, |needs, i| needs.and(rule.needs(i)));
         let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
-        let edges = inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect();
+        let edges = match inputs {
+            [a, b] => SmallVec::from_buf([Edge::new(a, kept(0)), Edge::new(b, kept(1))]),
+            _ => inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect(),
+        };
         let shape = Shape::from_slice(output.shape());
         Operation::Arrays(Box::new(Arrays { rule, shape, edges, output: needs.output.then(|| output.clone()) }))
     }

@@ -198,8 +198,8 @@ macro_rules! reductions {
                 ///
                 /// Over all axes: the result has none.
                 fn $name, $try_name(&self $(, $arg: $ty)?) -> Self {
-                    let all: Vec<usize> = (0..self.ndim()).collect();
-                    self.reduction(stringify!($name), all.as_slice().into(), false, $rule)
+                    let from = Shape::from_slice(self.shape());
+                    ($rule)(self, Along { axes: (0..self.ndim()).collect(), keepdims: false, from })
                 }
 
                 $(#[doc = $doc])+

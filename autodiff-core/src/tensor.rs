@@ -49,16 +49,24 @@ impl<T: Scalar> Tensor<T> {
     /// An array that an operation has made.
     pub fn new(base: ArcArray<T, IxDyn>) -> Self {
         match Dims::of(base.shape()) {
-            Some(dims) => Self::few(dims, &packed(&base)),
+            Some(dims) => Self::few(dims, |y| match base.as_slice() {
+                Some(elements) => few::fill(y, elements),
+                None => few::fill(y, &base),
+            }),
             None => Self::given(base),
         }
     }
 
+    /// What `fill` makes of a few zeros.
     #[inline]
-    fn few(dims: Dims, elements: &Elements<T>) -> Self {
+    fn few(dims: Dims, fill: impl FnOnce(&mut [T])) -> Self {
         match dims.shape() {
-            [] => Tensor::Scalar(elements[0]),
-            _ => Tensor::Few(Few::new(dims, elements)),
+            [] => {
+                let mut number = T::zero();
+                fill(std::slice::from_mut(&mut number));
+                Tensor::Scalar(number)
+            }
+            _ => Tensor::Few(Few::new(dims, fill)),
         }
     }
 
@@ -80,7 +88,12 @@ impl<T: Scalar> Tensor<T> {
     /// `base`, repeated to make `shape`, of as many axes.
     fn spread(base: ArcArray<T, IxDyn>, shape: IxDyn) -> Self {
         match Dims::of(shape.slice()) {
-            Some(dims) => Self::few(dims, &few::spread(base.shape(), &packed(&base), &dims)),
+            Some(dims) => {
+                let base = Self::array_of(base, shape);
+                let mut place = None;
+                let (from, elements) = base.packed(&mut place);
+                Self::few(dims, |y| few::spread(from, elements, &dims, y))
+            }
             None => Self::array_of(base, shape),
         }
     }
@@ -88,7 +101,7 @@ impl<T: Scalar> Tensor<T> {
     /// `value` everywhere.
     pub fn full(value: T, shape: &[usize]) -> Self {
         match Dims::of(shape) {
-            Some(dims) => Self::few(dims, &[value; few::MOST]),
+            Some(dims) => Self::few(dims, |y| y.fill(value)),
             None => Self::array_of(ArcArray::from_elem(IxDyn(&vec![1; shape.len()]), value), IxDyn(shape)),
         }
     }
@@ -212,7 +225,7 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    pub fn elementwise<B: Backend<T>>(op: Elementwise<T>, operands: &[&Tensor<T>]) -> Self {
+    pub fn elementwise<B: Backend<T>, const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Self {
         if let Some(few) = Self::elementwise_few(op, operands) {
             return few;
         }
@@ -231,39 +244,36 @@ impl<T: Scalar> Tensor<T> {
     }
 
     /// The operation without the backend, where its result has a few elements, and is not left for later.
-    fn elementwise_few(op: Elementwise<T>, operands: &[&Tensor<T>]) -> Option<Self> {
-        let (first, others) = operands.split_first()?;
-        let one = match others {
-            [] => Some(first.shape()),
-            [other] if covers(first.shape(), other.shape()) => Some(first.shape()),
-            [other] if covers(other.shape(), first.shape()) => Some(other.shape()),
-            _ => None,
-        };
+    fn elementwise_few<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Option<Self> {
         let common;
-        let shape = match one {
+        // Mostly it is that of one of them.
+        let shapes = operands.map(|x| x.shape());
+        let shape = match shapes.iter().find(|shape| shapes.iter().all(|other| covers(shape, other))) {
             Some(shape) => shape,
             None => {
-                common = common_shape(operands.iter().map(|x| x.shape()));
-                &common
+                common = common_shape(shapes.into_iter());
+                &*common
             }
         };
         let dims = Dims::of(shape)?;
         if !lazy::is_immediate(few::MOST) || operands.iter().any(|x| x.pending().is_some()) {
             return None;
         }
-        let (mut packed, mut wide) = ([const { None }; 3], [const { None }; 3]);
-        let mut lanes = [Lanes::Same(T::zero()); 3];
+        let (mut packed, mut wide) = ([const { None }; N], [const { None }; N]);
+        let mut lanes = [Lanes::Same(T::zero()); N];
         let places = packed.iter_mut().zip(&mut wide).zip(&mut lanes);
         for (x, ((packed, wide), lanes)) in operands.iter().zip(places) {
             *lanes = match x.packed(packed) {
                 (_, &[x]) => Lanes::Same(x),
                 (_, all) if all.len() == dims.len() => Lanes::Each(all),
-                (from, all) => Lanes::Each(&wide.insert(few::spread(from, all, &dims))[..dims.len()]),
+                (from, all) => {
+                    let wide = &mut wide.insert([T::zero(); few::MOST])[..dims.len()];
+                    few::spread(from, all, &dims, wide);
+                    Lanes::Each(wide)
+                }
             };
         }
-        let mut y = [T::zero(); few::MOST];
-        op.apply(&lanes[..operands.len()], &mut y[..dims.len()]);
-        Some(Self::few(dims, &y))
+        Some(Self::few(dims, |y| op.apply(&lanes, y)))
     }
 
     /// The shape and the elements in row-major order of an array of a few that is computed; in `place`, where they lie nowhere else.
@@ -273,7 +283,11 @@ impl<T: Scalar> Tensor<T> {
             Tensor::Few(few) => (few.shape(), few.elements()),
             Tensor::Array(a) => match a.base.as_slice() {
                 Some(elements) => (a.base.shape(), elements),
-                None => (a.base.shape(), &place.insert(few::packed(&a.base))[..a.base.len()]),
+                None => {
+                    let elements = &mut place.insert([T::zero(); few::MOST])[..a.base.len()];
+                    few::fill(elements, &a.base);
+                    (a.base.shape(), elements)
+                }
             },
             Tensor::Lazy(_) => unreachable!("what is ready"),
         }
@@ -291,7 +305,7 @@ impl<T: Scalar> Tensor<T> {
     pub fn unary<B: Backend<T>>(op: Unary<T>, x: &Tensor<T>) -> Self {
         match x.number() {
             Some(x) => Tensor::Scalar(op.call(x)),
-            None => Self::elementwise::<B>(Elementwise::Unary(op), &[x]),
+            None => Self::elementwise::<B, 1>(Elementwise::Unary(op), [x]),
         }
     }
 
@@ -302,7 +316,7 @@ impl<T: Scalar> Tensor<T> {
             _ if matches!(op, Binary::mul | Binary::chain) && a.is_ones() && covers(b.shape(), a.shape()) => {
                 b.clone()
             }
-            _ => Self::elementwise::<B>(Elementwise::Binary(op), &[a, b]),
+            _ => Self::elementwise::<B, 2>(Elementwise::Binary(op), [a, b]),
         }
     }
 
@@ -375,7 +389,7 @@ impl<T: Scalar> Tensor<T> {
         }
         let mut place = None;
         let (from, elements) = self.packed(&mut place);
-        Some(Self::few(dims, &few::reduce(op, from, elements, axes, dims.len())))
+        Some(Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
     }
 
     fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
@@ -422,7 +436,7 @@ impl<T: Scalar> Tensor<T> {
         let bottom = Tensor::Scalar(T::neg_infinity());
         let is_bottom = Self::binary::<B>(Binary::same, &most, &bottom);
         let finite = Self::binary::<B>(Binary::add, &most, &others);
-        Self::elementwise::<B>(Elementwise::Select, &[&is_bottom, &bottom, &finite])
+        Self::elementwise::<B, 3>(Elementwise::Select, [&is_bottom, &bottom, &finite])
     }
 
     /// The largest elements `m` along axes, which keep length 1, and `exp(x - m)`.
@@ -476,7 +490,7 @@ impl<T: Scalar> Tensor<T> {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
             Tensor::Few(few) => match (Dims::of(shape), few.same()) {
-                (Some(dims), _) => Self::few(dims, &few::spread(few.shape(), few.elements(), &dims)),
+                (Some(dims), _) => Self::few(dims, |y| few::spread(few.shape(), few.elements(), &dims, y)),
                 (None, Some(x)) => Self::full(x, shape),
                 (None, None) => Self::array_of(with_ndim(few.to_array(), shape.len()), IxDyn(shape)),
             },
@@ -490,7 +504,7 @@ impl<T: Scalar> Tensor<T> {
         match self {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Few(few) => match Dims::of(shape) {
-                Some(dims) => Self::few(dims, &few::packed(few.elements())),
+                Some(dims) => Self::few(dims, |y| few::fill(y, few.elements())),
                 None => Self::given(few.to_array().into_shape_with_order(IxDyn(shape)).expect("as many elements")),
             },
             Tensor::Array(a) if a.base.len() == 1 => Self::full(*a.base.first().expect("one element"), shape),
@@ -628,14 +642,6 @@ impl<T: Scalar> Tensor<T> {
             }
             _ => None,
         }
-    }
-}
-
-/// The elements of an array of a few.
-fn packed<T: Scalar>(array: &ArcArray<T, IxDyn>) -> Elements<T> {
-    match array.as_slice() {
-        Some(elements) => few::packed(elements),
-        None => few::packed(array),
     }
 }
 

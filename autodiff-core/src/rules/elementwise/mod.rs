@@ -484,7 +484,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Select {
         Needs { inputs: 1, output: false }
     }
     fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
-        Tensor::elementwise::<B>(Elementwise::Select, x)
+        Tensor::elementwise::<B, 3>(Elementwise::Select, [x[0], x[1], x[2]])
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let zero = Value::number(T::zero());
