@@ -246,7 +246,9 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
     let Sweep { oldest, boundary, attached, batch } = sweep;
     let plain = !attached && batch.is_none();
     let mut pending = Pending::default();
-    pending.insert(root.id, (root, seed));
+    if let Err(place) = pending.find(root.id) {
+        pending.insert(place, root.id, (root, seed));
+    }
     while let Some((node, cotangent)) = pending.pop_last() {
         if let Source::Operation(operation) = &node.source
             && node.id >= boundary
@@ -284,14 +286,14 @@ fn pass<'a, T: Scalar, B: Backend<T>>(
             Some(all) => accumulated(known, all[i].take()),
             None => at.add_cotangent(&**rule, g, i, known),
         };
-        match pending.get_mut(input.id) {
-            Some((_, sum)) => {
+        match pending.find(input.id) {
+            Ok((_, sum)) => {
                 let known = std::mem::replace(sum, Value::number(T::zero()));
                 *sum = add(Some(known)).expect("a sum with what is known");
             }
-            None => {
+            Err(place) => {
                 if let Some(first) = add(None) {
-                    pending.insert(input.id, (input, first));
+                    pending.insert(place, input.id, (input, first));
                 }
             }
         }
@@ -309,9 +311,9 @@ fn pass_number<'a, T: Scalar, B: Backend<T>>(
     for i in 0..operation.count() {
         let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
         let Some(part) = operation.rule().number_vjp(at, g, i) else { continue };
-        match pending.get_mut(input.id) {
-            None => pending.insert(input.id, (input, Value::number(part))),
-            Some((_, sum)) => match sum.tensor().number() {
+        match pending.find(input.id) {
+            Err(place) => pending.insert(place, input.id, (input, Value::number(part))),
+            Ok((_, sum)) => match sum.tensor().number() {
                 Some(known) => *sum = Value::number(known + part),
                 // An expression, which an operation on arrays has brought.
                 None => *sum = sum.clone().accumulate(Value::number(part)),
@@ -328,7 +330,7 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     data: &Tensor<T>,
     seed: Value<T, B>,
 ) {
-    let mut found = Vec::new();
+    let mut found = SmallVec::<[_; 4]>::new();
     reverse(root, seed, Sweep { oldest: 0, boundary: 0, attached: false, batch: None }, |node, cotangent| {
         if node.keeps_grad() {
             found.push((node, cotangent.into_tensor()));

@@ -72,11 +72,13 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
             let at = Numbers { inputs: [a, b], output };
             return Operation::Numbers { rule, nodes: [node(0), node(1)], at };
         }
-        let needs = (0..inputs.len())
-            .filter(|&i| inputs[i].tracked().is_some())
-            .fold(Needs::NOTHING, |needs, i| needs.and(rule.needs(i)));
+        let mut needs = Needs::NOTHING;
+        for (i, _) in inputs.iter().enumerate().filter(|(_, x)| x.tracked().is_some()) {
+            needs = needs.and(rule.needs(i));
+        }
         let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
         let edges = match inputs {
+            [x] => SmallVec::from_iter([Edge::new(x, kept(0))]),
             [a, b] => SmallVec::from_buf([Edge::new(a, kept(0)), Edge::new(b, kept(1))]),
             _ => inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect(),
         };

@@ -74,6 +74,7 @@ impl Axes {
 
 /// Whether two shapes are the same, without a call of `memcmp`: where the C library reads with AVX-512 masks, a comparison of
 /// nothing at an address that is not mapped, as that of an empty slice, takes 50 nanoseconds and more.
+#[inline]
 pub(crate) fn same(a: &[usize], b: &[usize]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }
@@ -219,6 +220,7 @@ pub(crate) fn broadcast(op: &'static str, left: &[usize], right: &[usize]) -> Re
 }
 
 /// Whether an array of shape `other` broadcasts to `shape`.
+#[inline]
 pub(crate) fn covers(shape: &[usize], other: &[usize]) -> bool {
     other.len() <= shape.len() && other.iter().rev().zip(shape.iter().rev()).all(|(&n, &to)| n == to || n == 1)
 }

@@ -225,6 +225,7 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
+    #[inline(never)]
     pub fn elementwise<B: Backend<T>, const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Self {
         if let Some(few) = Self::elementwise_few(op, operands) {
             return few;
@@ -245,17 +246,12 @@ impl<T: Scalar> Tensor<T> {
 
     /// The operation without the backend, where its result has a few elements, and is not left for later.
     fn elementwise_few<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Option<Self> {
-        let common;
-        // Mostly it is that of one of them.
         let shapes = operands.map(|x| x.shape());
-        let shape = match shapes.iter().find(|shape| shapes.iter().all(|other| covers(shape, other))) {
-            Some(shape) => shape,
-            None => {
-                common = common_shape(shapes.into_iter());
-                &*common
-            }
-        };
-        let dims = Dims::of(shape)?;
+        let covers_all = |i: &usize| (0..N).all(|j| j == *i || covers(shapes[*i], shapes[j]));
+        let dims = match (0..N).find(covers_all) {
+            Some(i) => Dims::of(shapes[i]),
+            None => Dims::of(&common_shape(shapes.into_iter())),
+        }?;
         if !lazy::is_immediate(few::MOST) || operands.iter().any(|x| x.pending().is_some()) {
             return None;
         }

@@ -9,6 +9,8 @@
 #[cfg(target_arch = "x86_64")]
 use super::math::Hardware;
 use super::math::{Baseline, MulAdd};
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
 
 /// An operand of a block: its elements, or one number that stands for all of them.
 #[derive(Clone, Copy, Debug)]
@@ -33,21 +35,41 @@ pub(crate) trait Kernel {
 #[inline]
 pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    {
-        if has_avx512() {
-            // SAFETY: the machine has the features, which is all that the function asks for.
-            return unsafe { avx512(kernel) };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the machine has the features, which is all that the function asks for.
-            return unsafe { avx2(kernel) };
-        }
+    match vectors() {
+        // SAFETY: the machine has the features, which is all that the function asks for.
+        Vectors::Avx512 => return unsafe { avx512(kernel) },
+        // SAFETY: the machine has the features, which is all that the function asks for.
+        Vectors::Avx2 => return unsafe { avx2(kernel) },
+        Vectors::Baseline => {}
     }
     kernel.run::<Baseline>()
 }
 
 #[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+enum Vectors {
+    Avx512,
+    Avx2,
+    Baseline,
+}
+
+/// The widest vectors that the machine has, asked for once: a kernel of a few numbers takes no longer than the questions.
+#[cfg(target_arch = "x86_64")]
 #[inline]
+fn vectors() -> Vectors {
+    static VECTORS: OnceLock<Vectors> = OnceLock::new();
+    *VECTORS.get_or_init(|| {
+        if has_avx512() {
+            Vectors::Avx512
+        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            Vectors::Avx2
+        } else {
+            Vectors::Baseline
+        }
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
 fn has_avx512() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512dq")
