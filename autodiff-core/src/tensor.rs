@@ -245,6 +245,7 @@ impl<T: Scalar> Tensor<T> {
     }
 
     /// The operation without the backend, where its result has a few elements, and is not left for later.
+    #[inline]
     fn elementwise_few<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Option<Self> {
         let shapes = operands.map(|x| x.shape());
         let covers_all = |i: &usize| (0..N).all(|j| j == *i || covers(shapes[*i], shapes[j]));
@@ -255,21 +256,45 @@ impl<T: Scalar> Tensor<T> {
         if !lazy::is_immediate(few::MOST) || operands.iter().any(|x| x.pending().is_some()) {
             return None;
         }
-        let (mut packed, mut wide) = ([const { None }; N], [const { None }; N]);
         let mut lanes = [Lanes::Same(T::zero()); N];
-        let places = packed.iter_mut().zip(&mut wide).zip(&mut lanes);
-        for (x, ((packed, wide), lanes)) in operands.iter().zip(places) {
-            *lanes = match x.packed(packed) {
-                (_, &[x]) => Lanes::Same(x),
-                (_, all) if all.len() == dims.len() => Lanes::Each(all),
-                (from, all) => {
-                    let wide = &mut wide.insert([T::zero(); few::MOST])[..dims.len()];
-                    few::spread(from, all, &dims, wide);
-                    Lanes::Each(wide)
-                }
-            };
+        for (x, lanes) in operands.iter().zip(&mut lanes) {
+            match x.lanes(&dims) {
+                Some(there) => *lanes = there,
+                None => return Some(Self::elementwise_gathered(op, operands, dims)),
+            }
         }
         Some(Self::few(dims, |y| op.apply(&lanes, y)))
+    }
+
+    /// The same for operands of which some do not lie in memory as the result does.
+    fn elementwise_gathered<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N], dims: Dims) -> Self {
+        let mut wide = [[T::zero(); few::MOST]; N];
+        let mut lanes = [Lanes::Same(T::zero()); N];
+        for ((x, wide), lanes) in operands.iter().zip(&mut wide).zip(&mut lanes) {
+            *lanes = x.lanes(&dims).unwrap_or_else(|| {
+                let mut place = None;
+                let (from, elements) = x.packed(&mut place);
+                let wide = &mut wide[..dims.len()];
+                few::spread(from, elements, &dims, wide);
+                Lanes::Each(wide)
+            });
+        }
+        Self::few(dims, |y| op.apply(&lanes, y))
+    }
+
+    /// The elements, repeated to make `dims`, if they lie in memory so.
+    #[inline]
+    fn lanes(&self, dims: &Dims) -> Option<Lanes<'_, T>> {
+        let elements = match self {
+            Tensor::Scalar(x) => return Some(Lanes::Same(*x)),
+            Tensor::Few(few) => few.elements(),
+            Tensor::Array(a) => a.base.as_slice()?,
+            Tensor::Lazy(lazy) => return lazy.ready().lanes(dims),
+        };
+        match elements {
+            &[x] => Some(Lanes::Same(x)),
+            all => (all.len() == dims.len()).then_some(Lanes::Each(all)),
+        }
     }
 
     /// The shape and the elements in row-major order of an array of a few that is computed; in `place`, where they lie nowhere else.
