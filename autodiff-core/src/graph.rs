@@ -1,9 +1,12 @@
 //! Recording, and the reverse and the forward sweep through what was recorded.
 
 use crate::backend::Backend;
+use crate::few::{self, Dims};
 use crate::frontier::Frontier;
+use crate::lazy;
+use crate::native::simd::Lanes;
 use crate::node::{Node, Operation, Source};
-use crate::rules::elementwise::Numbers;
+use crate::rules::elementwise::{AtFew, AtNumbers, Numbers, Partial};
 use crate::rules::{Listed, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -258,6 +261,7 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
                 (Operation::Numbers { at, .. }, Some(g)) => {
                     pass_number(&mut pending, operation, at, g, oldest);
                 }
+                _ if plain && pass_few(&mut pending, operation, cotangent.tensor(), oldest).is_some() => {}
                 _ => {
                     let at = Primal { node, operation, attached, batch };
                     pass(&mut pending, &at, &cotangent, oldest);
@@ -272,6 +276,7 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
 type Pending<'a, T, B> = Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)>;
 
 /// Passes a cotangent on to the inputs of an operation.
+#[inline(never)]
 fn pass<'a, T: Scalar, B: Backend<T>>(
     pending: &mut Pending<'a, T, B>,
     at: &Primal<'a, T, B>,
@@ -304,7 +309,7 @@ fn pass<'a, T: Scalar, B: Backend<T>>(
 fn pass_number<'a, T: Scalar, B: Backend<T>>(
     pending: &mut Pending<'a, T, B>,
     operation: &'a Operation<T, B>,
-    at: &Numbers<T>,
+    at: &AtNumbers<T>,
     g: T,
     oldest: u64,
 ) {
@@ -320,6 +325,50 @@ fn pass_number<'a, T: Scalar, B: Backend<T>>(
             },
         }
     }
+}
+
+/// The same of an elementwise operation on arrays of a few elements, without an array for each step of a derivative. `None`
+/// where it is no such operation, or something is left for later.
+#[inline(never)]
+fn pass_few<'a, T: Scalar, B: Backend<T>>(
+    pending: &mut Pending<'a, T, B>,
+    operation: &'a Operation<T, B>,
+    g: &Tensor<T>,
+    oldest: u64,
+) -> Option<()> {
+    let Operation::Arrays(arrays) = operation else { return None };
+    if !arrays.rule.is_elementwise() || !lazy::is_immediate(few::MOST) {
+        return None;
+    }
+    let dims = Dims::of(&arrays.shape)?;
+    let lanes = |x: &'a Option<Tensor<T>>| match x {
+        Some(x) if x.pending().is_some() => None,
+        Some(x) => x.lanes(&dims),
+        None => Some(Lanes::Same(T::zero())),
+    };
+    let input = |i: usize| arrays.edges.get(i).map_or(Some(Lanes::Same(T::zero())), |edge| lanes(&edge.value));
+    let at = AtFew { len: dims.len(), inputs: [input(0)?, input(1)?], output: lanes(&arrays.output)? };
+    let cotangent = g.pending().is_none().then(|| g.lanes(&dims))??;
+    for i in 0..arrays.edges.len() {
+        let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
+        let part = match arrays.rule.slopes(&at, i) {
+            Partial::Constant(0.0) => continue,
+            Partial::Constant(1.0) => g.clone(),
+            slopes => {
+                let part = slopes.times(Numbers::new(dims.len(), cotangent)).expect("a slope that is not 0");
+                Tensor::few(dims, |y| y.copy_from_slice(part.elements()))
+            }
+        };
+        let part = Value::from_parts(part, None).sum_to(input.shape());
+        match pending.find(input.id) {
+            Err(place) => pending.insert(place, input.id, (input, part)),
+            Ok((_, sum)) => {
+                let known = std::mem::replace(sum, Value::number(T::zero()));
+                *sum = known.accumulate(part);
+            }
+        }
+    }
+    Some(())
 }
 
 /// Adds the gradients of `root` to those of the leaves, and of the intermediates that keep theirs.

@@ -1,7 +1,7 @@
 //! The recorded computation: nodes, what they keep, and a drop without recursion.
 
 use crate::backend::Backend;
-use crate::rules::elementwise::Numbers;
+use crate::rules::elementwise::AtNumbers;
 use crate::rules::{Needs, Recorded};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -30,25 +30,25 @@ pub(crate) enum Source<T: Scalar, B: Backend<T>> {
 /// One application of a rule: to what, and what its derivative reads. Data only: a handle would be a reference cycle.
 pub(crate) enum Operation<T: Scalar, B: Backend<T>> {
     /// An elementwise operation on numbers; the nodes are those that there are.
-    Numbers { rule: Recorded<T, B>, nodes: [Option<Arc<Node<T, B>>>; 2], at: Numbers<T> },
+    Numbers { rule: Recorded<T, B>, nodes: [Option<Arc<Node<T, B>>>; 2], at: AtNumbers<T> },
     /// Any other. Apart, so that nodes of numbers, of which there can be millions, are small.
     Arrays(Box<Arrays<T, B>>),
 }
 
 pub(crate) struct Arrays<T: Scalar, B: Backend<T>> {
-    rule: Recorded<T, B>,
+    pub rule: Recorded<T, B>,
     /// The output's.
-    shape: Shape,
-    edges: SmallVec<[Edge<T, B>; 2]>,
+    pub shape: Shape,
+    pub edges: SmallVec<[Edge<T, B>; 2]>,
     /// The output, where the derivative reads it.
-    output: Option<Tensor<T>>,
+    pub output: Option<Tensor<T>>,
 }
 
 /// An input of an operation. Of a constant that is an array, and read by no derivative, a node without data holds the shape.
-struct Edge<T: Scalar, B: Backend<T>> {
+pub(crate) struct Edge<T: Scalar, B: Backend<T>> {
     node: Option<Arc<Node<T, B>>>,
     /// The input, where a derivative reads it, and where it is a constant number.
-    value: Option<Tensor<T>>,
+    pub value: Option<Tensor<T>>,
 }
 
 impl<T: Scalar, B: Backend<T>> Edge<T, B> {
@@ -69,7 +69,7 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
             && let (Some(a), Some(b), Some(output)) = (number(0), number(1), output.number())
         {
             let node = |i: usize| inputs.get(i).and_then(|x| x.node()).cloned();
-            let at = Numbers { inputs: [a, b], output };
+            let at = AtNumbers { inputs: [a, b], output };
             return Operation::Numbers { rule, nodes: [node(0), node(1)], at };
         }
         let mut needs = Needs::NOTHING;
@@ -78,7 +78,10 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
         }
         let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
         let edges = match inputs {
-            [x] => SmallVec::from_iter([Edge::new(x, kept(0))]),
+            [x] => {
+                let nothing = Edge { node: None, value: None };
+                SmallVec::from_buf_and_len([Edge::new(x, kept(0)), nothing], 1)
+            }
             [a, b] => SmallVec::from_buf([Edge::new(a, kept(0)), Edge::new(b, kept(1))]),
             _ => inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect(),
         };

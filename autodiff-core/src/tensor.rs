@@ -59,7 +59,7 @@ impl<T: Scalar> Tensor<T> {
 
     /// What `fill` makes of a few zeros.
     #[inline]
-    fn few(dims: Dims, fill: impl FnOnce(&mut [T])) -> Self {
+    pub fn few(dims: Dims, fill: impl FnOnce(&mut [T])) -> Self {
         match dims.shape() {
             [] => {
                 let mut number = T::zero();
@@ -284,7 +284,7 @@ impl<T: Scalar> Tensor<T> {
 
     /// The elements, repeated to make `dims`, if they lie in memory so.
     #[inline]
-    fn lanes(&self, dims: &Dims) -> Option<Lanes<'_, T>> {
+    pub fn lanes(&self, dims: &Dims) -> Option<Lanes<'_, T>> {
         let elements = match self {
             Tensor::Scalar(x) => return Some(Lanes::Same(*x)),
             Tensor::Few(few) => few.elements(),

@@ -37,16 +37,23 @@ impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
     }
 }
 
-impl<T: Scalar> Partial<Number<T>> {
-    /// The product with a cotangent. `None` is zero.
-    fn times(self, g: T) -> Option<T> {
-        match self {
-            Partial::Constant(0.0) => None,
-            Partial::Constant(c) => Some(T::of(c) * g),
-            Partial::Varying(Number(d)) => Some(Binary::chain.call(g, d)),
+/// Writes the products over numbers.
+macro_rules! times {
+    ($($N:ident),*) => { $(
+        impl<T: Scalar> Partial<$N<T>> {
+            /// The product with a cotangent. `None` is zero.
+            #[inline]
+            pub(crate) fn times(self, g: $N<T>) -> Option<$N<T>> {
+                match self {
+                    Partial::Constant(0.0) => None,
+                    Partial::Constant(c) => Some(c * g),
+                    Partial::Varying(d) => Some(g.zip(Binary::chain, &d)),
+                }
+            }
         }
-    }
+    )* };
 }
+times!(Number, Numbers);
 
 impl<V> From<f64> for Partial<V> {
     fn from(c: f64) -> Self {
@@ -68,7 +75,7 @@ macro_rules! varying {
         }
     )* };
 }
-varying!([B: Backend<T>] Value<T, B>, [] Number<T>);
+varying!([B: Backend<T>] Value<T, B>, [] Number<T>, [] Numbers<T>);
 
 /// Whether a derivative reads a parameter, and, if so, its name for the derivative's body.
 macro_rules! reads {
@@ -86,14 +93,17 @@ macro_rules! bind {
     };
 }
 
-/// Writes the derivatives of all rows, of one text, over values and over numbers.
+/// Writes the derivatives of all rows, of one text, over values, over numbers and over a few numbers at once.
 macro_rules! derivatives {
     ([$($generics:tt)*] ($self:ident, $at:ident $(, $i:ident)?) $body:block) => {
         #[allow(unused_variables)] // not every derivative reads the parameter
         fn partial<$($generics)* B: Backend<T>>($self, $at: &Primal<'_, T, B> $(, $i: usize)?) -> Partial<Value<T, B>> $body
 
         #[allow(unused_variables, clippy::op_ref)] // written for values
-        fn slope<$($generics)*>($self, $at: &Numbers<T> $(, $i: usize)?) -> Partial<Number<T>> $body
+        fn slope<$($generics)*>($self, $at: &AtNumbers<T> $(, $i: usize)?) -> Partial<Number<T>> $body
+
+        #[allow(unused_variables, clippy::op_ref)] // written for values
+        pub(crate) fn slopes<$($generics)*>($self, $at: &AtFew<'_, T> $(, $i: usize)?) -> Partial<Numbers<T>> $body
     };
 }
 
@@ -183,19 +193,25 @@ macro_rules! unary {
             }
 
             /// The cotangent of a number, given that of the result, `g`. `None` is zero.
-            pub(crate) fn number_vjp(self, at: &Numbers<T>, g: T) -> Option<T> {
-                self.slope(at).times(g)
+            pub(crate) fn number_vjp(self, at: &AtNumbers<T>, g: T) -> Option<T> {
+                Some(self.slope(at).times(Number(g))?.0)
             }
         }
 
         impl<T: Scalar> Number<T> { $(
             #[inline]
-            pub(crate) fn $name(self $(, $p: $pt)?) -> Self {
+            pub(crate) fn $name(&self $(, $p: $pt)?) -> Self {
                 let $x = self.0;
                 Number(on_number!([$($mul_add)?] |y| Unary::$name $({ $p })?.apply(&[$x], y), {
                     $(if $rare { return Number($then); })?
                     $f
                 }))
+            }
+        )* }
+
+        impl<T: Scalar> Numbers<T> { $(
+            pub(crate) fn $name(&self $(, $p: $pt)?) -> Self {
+                self.map(Unary::$name $({ $p })?)
             }
         )* }
 
@@ -332,8 +348,8 @@ macro_rules! binary {
             }
 
             /// The cotangent of number `i`, given that of the result, `g`. `None` is zero.
-            pub(crate) fn number_vjp<T: Scalar>(self, at: &Numbers<T>, g: T, i: usize) -> Option<T> {
-                self.slope(at, i).times(g)
+            pub(crate) fn number_vjp<T: Scalar>(self, at: &AtNumbers<T>, g: T, i: usize) -> Option<T> {
+                Some(self.slope(at, i).times(Number(g))?.0)
             }
         }
 
@@ -423,7 +439,7 @@ mod pair;
 mod unary;
 
 pub use binary::Binary;
-pub(crate) use number::{Number, Numbers};
+pub(crate) use number::{AtFew, AtNumbers, Number, Numbers};
 pub(crate) use pair::Pair;
 pub use unary::Unary;
 
