@@ -340,17 +340,17 @@ fn pass_few<'a, T: Scalar, B: Backend<T>>(
     if !arrays.rule.is_elementwise() || !lazy::is_immediate(few::MOST) {
         return None;
     }
-    let dims = Dims::of(&arrays.shape)?;
+    let (dims, edges) = (Dims::of(&arrays.shape)?, &*arrays.edges);
     let lanes = |x: &'a Option<Tensor<T>>| match x {
         Some(x) if x.pending().is_some() => None,
         Some(x) => x.lanes(&dims),
         None => Some(Lanes::Same(T::zero())),
     };
-    let input = |i: usize| arrays.edges.get(i).map_or(Some(Lanes::Same(T::zero())), |edge| lanes(&edge.value));
+    let input = |i: usize| edges.get(i).map_or(Some(Lanes::Same(T::zero())), |edge| lanes(&edge.value));
     let at = AtFew { len: dims.len(), inputs: [input(0)?, input(1)?], output: lanes(&arrays.output)? };
     let cotangent = g.pending().is_none().then(|| g.lanes(&dims))??;
-    for i in 0..arrays.edges.len() {
-        let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
+    for (i, edge) in edges.iter().enumerate() {
+        let Some(input) = edge.tracked().filter(|n| n.id >= oldest) else { continue };
         let part = match arrays.rule.slopes(&at, i) {
             Partial::Constant(0.0) => continue,
             Partial::Constant(1.0) => g.clone(),

@@ -4,7 +4,7 @@ use crate::backend::Backend;
 use crate::rules::elementwise::AtNumbers;
 use crate::rules::{Needs, Recorded};
 use crate::scalar::Scalar;
-use crate::shape::Shape;
+use crate::shape::{Shape, copied};
 use crate::tensor::Tensor;
 use crate::value::Value;
 use smallvec::SmallVec;
@@ -39,9 +39,40 @@ pub(crate) struct Arrays<T: Scalar, B: Backend<T>> {
     pub rule: Recorded<T, B>,
     /// The output's.
     pub shape: Shape,
-    pub edges: SmallVec<[Edge<T, B>; 2]>,
+    pub edges: Edges<T, B>,
     /// The output, where the derivative reads it.
     pub output: Option<Tensor<T>>,
+}
+
+/// The inputs of an operation: mostly one or two.
+pub(crate) enum Edges<T: Scalar, B: Backend<T>> {
+    One([Edge<T, B>; 1]),
+    Two([Edge<T, B>; 2]),
+    Many(Vec<Edge<T, B>>),
+}
+
+impl<T: Scalar, B: Backend<T>> std::ops::Deref for Edges<T, B> {
+    type Target = [Edge<T, B>];
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Edges::One(edges) => edges,
+            Edges::Two(edges) => edges,
+            Edges::Many(edges) => edges,
+        }
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> std::ops::DerefMut for Edges<T, B> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Edges::One(edges) => edges,
+            Edges::Two(edges) => edges,
+            Edges::Many(edges) => edges,
+        }
+    }
 }
 
 /// An input of an operation. Of a constant that is an array, and read by no derivative, a node without data holds the shape.
@@ -52,12 +83,18 @@ pub(crate) struct Edge<T: Scalar, B: Backend<T>> {
 }
 
 impl<T: Scalar, B: Backend<T>> Edge<T, B> {
+    #[inline]
     fn new(x: &Value<T, B>, kept: bool) -> Self {
         let data = x.tensor();
         let number = x.node().is_none() && matches!(data, Tensor::Scalar(_));
         let value = (kept || number).then(|| data.clone());
         let node = x.node().cloned().or_else(|| value.is_none().then(|| Node::constant(data.shape())));
         Edge { node, value }
+    }
+
+    /// Where the cotangent of the input goes; `None` for a constant.
+    pub fn tracked(&self) -> Option<&Arc<Node<T, B>>> {
+        self.node.as_ref().filter(|node| !node.is_constant())
     }
 }
 
@@ -78,14 +115,11 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
         }
         let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
         let edges = match inputs {
-            [x] => {
-                let nothing = Edge { node: None, value: None };
-                SmallVec::from_buf_and_len([Edge::new(x, kept(0)), nothing], 1)
-            }
-            [a, b] => SmallVec::from_buf([Edge::new(a, kept(0)), Edge::new(b, kept(1))]),
-            _ => inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect(),
+            [x] => Edges::One([Edge::new(x, kept(0))]),
+            [a, b] => Edges::Two([Edge::new(a, kept(0)), Edge::new(b, kept(1))]),
+            _ => Edges::Many(inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect()),
         };
-        let shape = Shape::from_slice(output.shape());
+        let shape = copied(output.shape());
         Operation::Arrays(Box::new(Arrays { rule, shape, edges, output: needs.output.then(|| output.clone()) }))
     }
 

@@ -20,7 +20,7 @@ use crate::rules::{
 };
 use crate::scalar::Scalar;
 use crate::shape::{
-    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, long_lengths, reduced,
+    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, copied, long_lengths, reduced,
     resolve_axis, resolve_indices,
 };
 use crate::value::{Operand, Value};
@@ -198,7 +198,7 @@ macro_rules! reductions {
                 ///
                 /// Over all axes: the result has none.
                 fn $name, $try_name(&self $(, $arg: $ty)?) -> Self {
-                    let from = Shape::from_slice(self.shape());
+                    let from = copied(self.shape());
                     ($rule)(self, Along { axes: (0..self.ndim()).collect(), keepdims: false, from })
                 }
 

@@ -79,6 +79,19 @@ pub(crate) fn same(a: &[usize], b: &[usize]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }
 
+/// A copy of a shape, without a call of `memcpy` for a few numbers.
+#[inline]
+pub(crate) fn copied(shape: &[usize]) -> Shape {
+    let mut lengths = [0; 4];
+    if shape.len() > lengths.len() {
+        return Shape::from_slice(shape);
+    }
+    for (to, &n) in lengths.iter_mut().zip(shape) {
+        *to = n;
+    }
+    Shape::from_buf_and_len(lengths, shape.len())
+}
+
 /// The permutation that undoes `order`.
 pub(crate) fn inverse(order: &[usize]) -> Shape {
     let mut back = Shape::from_slice(order);

@@ -7,7 +7,7 @@ use crate::native::Native;
 use crate::node::Node;
 use crate::rules::{Alias, Along, BroadcastTo, Listed, Reshape, Sum};
 use crate::scalar::Scalar;
-use crate::shape::{Lengths, Shape, broadcast_axes, checked_size, same};
+use crate::shape::{Lengths, Shape, broadcast_axes, checked_size, copied, same};
 use crate::tensor::Tensor;
 use ndarray::{ArcArray, Array, ArrayBase, ArrayView, Data, Dimension, IxDyn};
 use std::fmt;
@@ -151,12 +151,16 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         if same(self.shape(), shape) {
             return self.clone();
         }
-        Self::apply(BroadcastTo { shape: Shape::from_slice(shape) }, &[self])
+        Self::apply(BroadcastTo { shape: copied(shape) }, &[self])
     }
 
     /// The sum over the axes along which `shape` was broadcast to this value's.
+    #[inline]
     pub(crate) fn sum_to(self, shape: &[usize]) -> Self {
-        self.sum_to_aligned(shape, false)
+        match same(self.shape(), shape) {
+            true => self,
+            false => self.sum_to_aligned(shape, false),
+        }
     }
 
     /// The same; in a `batch`, the first axes of both belong together, whatever the number of the others.
@@ -164,7 +168,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         if same(self.shape(), shape) {
             return self;
         }
-        let from = Shape::from_slice(self.shape());
+        let from = copied(self.shape());
         let fixed = usize::from(batch);
         let axes: Shape =
             broadcast_axes(&shape[fixed..], &from[fixed..]).iter().map(|axis| axis + fixed).collect();
