@@ -72,8 +72,8 @@ impl<T: Scalar> Few<T> {
             Arc::new(Block { dims, elements })
         }
         match dims.len() {
-            ..=4 => of::<T, 4>(dims, fill),
-            ..=8 => of::<T, 8>(dims, fill),
+            0..=4 => of::<T, 4>(dims, fill),
+            5..=8 => of::<T, 8>(dims, fill),
             _ => of::<T, MOST>(dims, fill),
         }
     }
@@ -103,7 +103,8 @@ impl<T: Scalar> Few<T> {
     }
 
     pub fn to_array(&self) -> ArcArray<T, IxDyn> {
-        ArcArray::from_shape_vec(IxDyn(self.shape()), self.elements().to_vec()).expect("an element for each place")
+        ArcArray::from_shape_vec(IxDyn(self.shape()), self.elements().to_vec())
+            .expect("an element for each place")
     }
 
     /// The number that all elements are, to the sign of zeros, if they are.
@@ -225,3 +226,6 @@ fn sum<T: Scalar>(from: &[usize], x: &[T], axes: &[usize], y: &mut [T]) {
     }
     fill(y, &terms);
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,7 +120,12 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
             _ => Edges::Many(inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect()),
         };
         let shape = copied(output.shape());
-        Operation::Arrays(Box::new(Arrays { rule, shape, edges, output: needs.output.then(|| output.clone()) }))
+        Operation::Arrays(Box::new(Arrays {
+            rule,
+            shape,
+            edges,
+            output: needs.output.then(|| output.clone()),
+        }))
     }
 
     pub fn rule(&self) -> &Recorded<T, B> {

@@ -20,8 +20,8 @@ use crate::rules::{
 };
 use crate::scalar::Scalar;
 use crate::shape::{
-    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, copied, long_lengths, reduced,
-    resolve_axis, resolve_indices,
+    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, copied, long_lengths,
+    reduced, resolve_axis, resolve_indices,
 };
 use crate::value::{Operand, Value};
 use ndarray::{ArcArray, ArrayBase, ArrayViewD, Data, Dimension, IxDyn, SliceInfoElem, Zip};

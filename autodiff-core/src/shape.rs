@@ -235,7 +235,8 @@ pub(crate) fn broadcast(op: &'static str, left: &[usize], right: &[usize]) -> Re
 /// Whether an array of shape `other` broadcasts to `shape`.
 #[inline]
 pub(crate) fn covers(shape: &[usize], other: &[usize]) -> bool {
-    other.len() <= shape.len() && other.iter().rev().zip(shape.iter().rev()).all(|(&n, &to)| n == to || n == 1)
+    other.len() <= shape.len()
+        && other.iter().rev().zip(shape.iter().rev()).all(|(&n, &to)| n == to || n == 1)
 }
 
 /// The shape of arrays that are known to broadcast together, when they do.

@@ -267,7 +267,11 @@ impl<T: Scalar> Tensor<T> {
     }
 
     /// The same for operands of which some do not lie in memory as the result does.
-    fn elementwise_gathered<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N], dims: Dims) -> Self {
+    fn elementwise_gathered<const N: usize>(
+        op: Elementwise<T>,
+        operands: [&Tensor<T>; N],
+        dims: Dims,
+    ) -> Self {
         let mut wide = [[T::zero(); few::MOST]; N];
         let mut lanes = [Lanes::Same(T::zero()); N];
         for ((x, wide), lanes) in operands.iter().zip(&mut wide).zip(&mut lanes) {
@@ -526,7 +530,9 @@ impl<T: Scalar> Tensor<T> {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Few(few) => match Dims::of(shape) {
                 Some(dims) => Self::few(dims, |y| few::fill(y, few.elements())),
-                None => Self::given(few.to_array().into_shape_with_order(IxDyn(shape)).expect("as many elements")),
+                None => {
+                    Self::given(few.to_array().into_shape_with_order(IxDyn(shape)).expect("as many elements"))
+                }
             },
             Tensor::Array(a) if a.base.len() == 1 => Self::full(*a.base.first().expect("one element"), shape),
             Tensor::Lazy(lazy) => match lazy.reshape(shape).filter(|_| !lazy.is_done()) {

@@ -1,8 +1,8 @@
 //! The elementwise rows of the table.
 //!
 //! A row reads: name, function of numbers, derivative, and the range its tests draw from. The derivative's parameters
-//! are the inputs and the output; `_` is one it does not read, which is then not kept. It is compiled twice, over `Value`s
-//! and over plain [`Number`]s, and so made of what both have: the operations of the table and the operators.
+//! are the inputs and the output; `_` is one it does not read, which is then not kept. It is compiled over `Value`s, over plain
+//! [`Number`]s and over a few [`Numbers`] at once, and so made of what all have: the operations of the table and the operators.
 //!
 //! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
 //! function that does not vectorise, for the few elements where the first one is not exact. A row that says `with F`
@@ -209,6 +209,7 @@ macro_rules! unary {
             }
         )* }
 
+        #[allow(dead_code)] // not every operation stands in a derivative
         impl<T: Scalar> Numbers<T> { $(
             pub(crate) fn $name(&self $(, $p: $pt)?) -> Self {
                 self.map(Unary::$name $({ $p })?)
