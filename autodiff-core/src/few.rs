@@ -2,6 +2,7 @@
 //! for large arrays takes longer than the work on a few numbers.
 
 use crate::backend::Reduction;
+use crate::lazy;
 use crate::native::{fold_slice, sum_slice};
 use crate::scalar::Scalar;
 use ndarray::{ArcArray, ArrayViewD, ArrayViewMutD, IxDyn};
@@ -25,7 +26,7 @@ pub(crate) struct Dims {
 }
 
 impl Dims {
-    /// The shape, if it is that of a few elements.
+    /// The shape, if it is that of a few elements, and these are worked on here.
     #[inline]
     pub fn of(shape: &[usize]) -> Option<Self> {
         if shape.len() > AXES {
@@ -37,7 +38,7 @@ impl Dims {
             len = len.saturating_mul(n);
         }
         let dims = Dims { lengths, ndim: shape.len() as u8, len: len as u8 };
-        (1..=MOST).contains(&len).then_some(dims)
+        ((1..=MOST).contains(&len) && lazy::are_few_apart()).then_some(dims)
     }
 
     #[inline]

@@ -1,9 +1,8 @@
 //! Recording, and the reverse and the forward sweep through what was recorded.
 
 use crate::backend::Backend;
-use crate::few::{self, Dims};
+use crate::few::Dims;
 use crate::frontier::Frontier;
-use crate::lazy;
 use crate::native::simd::Lanes;
 use crate::node::{Node, Operation, Source};
 use crate::rules::elementwise::{AtFew, AtNumbers, Numbers, Partial};
@@ -337,7 +336,7 @@ fn pass_few<'a, T: Scalar, B: Backend<T>>(
     oldest: u64,
 ) -> Option<()> {
     let Operation::Arrays(arrays) = operation else { return None };
-    if !arrays.rule.is_elementwise() || !lazy::is_immediate(few::MOST) {
+    if !arrays.rule.is_elementwise() {
         return None;
     }
     let (dims, edges) = (Dims::of(&arrays.shape)?, &*arrays.edges);

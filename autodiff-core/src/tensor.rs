@@ -253,7 +253,7 @@ impl<T: Scalar> Tensor<T> {
             Some(i) => Dims::of(shapes[i]),
             None => Dims::of(&common_shape(shapes.into_iter())),
         }?;
-        if !lazy::is_immediate(few::MOST) || operands.iter().any(|x| x.pending().is_some()) {
+        if operands.iter().any(|x| x.pending().is_some()) {
             return None;
         }
         let mut lanes = [Lanes::Same(T::zero()); N];
@@ -409,7 +409,7 @@ impl<T: Scalar> Tensor<T> {
     /// The reduction without the backend, of a few elements, if it is not left for later.
     fn reduce_few(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Option<Self> {
         let (_, dims) = (Dims::of(self.shape())?, Dims::of(shape)?);
-        if !lazy::is_immediate(few::MOST) || self.pending().is_some() {
+        if self.pending().is_some() {
             return None;
         }
         let mut place = None;
