@@ -1,12 +1,12 @@
 //! Recording, and the reverse and the forward sweep through what was recorded.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Binary};
 use crate::few::Dims;
 use crate::frontier::Frontier;
 use crate::native::simd::Lanes;
 use crate::node::{Node, Operation, Source};
 use crate::rules::elementwise::{AtFew, AtNumbers, Numbers, Partial};
-use crate::rules::{Listed, Rule};
+use crate::rules::{Listed, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -220,6 +220,22 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
     let operation = Operation::new(rule.recorded(), inputs, &data);
     let node = Node::new(Source::Operation(operation));
     Value::from_parts(data, Some(node))
+}
+
+/// The same of an operation on two numbers.
+pub(crate) fn apply_to_numbers<T: Scalar, B: Backend<T>>(
+    op: Binary,
+    numbers: [T; 2],
+    inputs: [&Value<T, B>; 2],
+) -> Value<T, B> {
+    let output = op.call(numbers[0], numbers[1]);
+    let data = Tensor::Scalar(output);
+    if !RECORDING.get() || inputs.iter().all(|x| x.tracked().is_none()) {
+        return Value::from_parts(data, None);
+    }
+    let at = AtNumbers { inputs: numbers, output };
+    let operation = Operation::of_numbers(Recorded::Binary(op), inputs.map(Value::node), at);
+    Value::from_parts(data, Some(Node::new(Source::Operation(operation))))
 }
 
 /// What a reverse sweep goes through, and how.

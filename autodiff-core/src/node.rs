@@ -105,9 +105,8 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
         if rule.is_elementwise()
             && let (Some(a), Some(b), Some(output)) = (number(0), number(1), output.number())
         {
-            let node = |i: usize| inputs.get(i).and_then(|x| x.node()).cloned();
-            let at = AtNumbers { inputs: [a, b], output };
-            return Operation::Numbers { rule, nodes: [node(0), node(1)], at };
+            let node = |i: usize| inputs.get(i).and_then(|x| x.node());
+            return Self::of_numbers(rule, [node(0), node(1)], AtNumbers { inputs: [a, b], output });
         }
         let mut needs = Needs::NOTHING;
         for (i, _) in inputs.iter().enumerate().filter(|(_, x)| x.tracked().is_some()) {
@@ -126,6 +125,12 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
             edges,
             output: needs.output.then(|| output.clone()),
         }))
+    }
+
+    /// The same of an elementwise operation on numbers.
+    #[inline]
+    pub fn of_numbers(rule: Recorded<T, B>, nodes: [Option<&Arc<Node<T, B>>>; 2], at: AtNumbers<T>) -> Self {
+        Operation::Numbers { rule, nodes: nodes.map(|node| node.cloned()), at }
     }
 
     pub fn rule(&self) -> &Recorded<T, B> {

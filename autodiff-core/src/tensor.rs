@@ -414,7 +414,8 @@ impl<T: Scalar> Tensor<T> {
         }
         let mut place = None;
         let (from, elements) = self.packed(&mut place);
-        Some(Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
+        let whole = same(from, self.shape());
+        whole.then(|| Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
     }
 
     fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {

@@ -133,7 +133,10 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     /// An elementwise operation on operands that are known to broadcast together.
     pub(crate) fn zip(&self, op: Binary, other: &Self) -> Self {
-        Self::apply(op, &[self, other])
+        match (&self.data, &other.data) {
+            (&Tensor::Scalar(a), &Tensor::Scalar(b)) => graph::apply_to_numbers(op, [a, b], [self, other]),
+            _ => Self::apply(op, &[self, other]),
+        }
     }
 
     pub(crate) fn alias(&self) -> Self {

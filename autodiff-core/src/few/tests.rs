@@ -4,7 +4,7 @@ use crate::lazy::{Fusing, with_fusing};
 use crate::native::{Native, Value};
 use crate::rules::{Case, Listed, Select};
 use crate::scalar::Scalar;
-use ndarray::{ArcArray, Array, ArrayD, ArrayViewD, Axis, IxDyn, Slice};
+use ndarray::{ArcArray, Array, ArrayD, ArrayViewD, Axis, IxDyn, Slice, s};
 
 const SPECIAL: [f64; 13] =
     [0.0, -0.0, 0.3, -0.7, 1.0, -1.0, 2.5, -40.0, 1e-310, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
@@ -294,4 +294,40 @@ fn sums_of_gradients_stay_apart() {
     y.backward();
     assert!(before.data().iter().all(|&g| g == 5.0));
     assert!(x.grad().data().iter().chain(&shared.grad().data()).all(|&g| g == 10.0));
+}
+
+/// What the backend has made, with repeated elements, is taken up by operations without it, and the other way round.
+#[test]
+fn arrays_come_from_the_backend_and_go_to_it() {
+    let made = || {
+        let row = Value::new(array(&[1, 3]));
+        let wide = row.broadcast_to([2, 3]);
+        [wide.t(), wide.square(), &row + 1.0, wide]
+    };
+    let used = |x: &Value| {
+        [
+            x.sum_axis(0),
+            x.sum_axis(1),
+            x.sum(),
+            x.max_axis(0),
+            x.exp(),
+            x + x.reshape([1, -1]).slice(s![.., ..1]),
+            x.t(),
+        ]
+        .map(|y| y.data().to_owned())
+    };
+    let want = with_fusing(Fusing::Never, || made().map(|x| used(&x)));
+    let got = [
+        made().map(|x| with_fusing(Fusing::Never, || used(&x))),
+        with_fusing(Fusing::Never, made).map(|x| used(&x)),
+    ];
+    for (got, want) in got.iter().flatten().zip(want.iter().chain(&want)) {
+        for (i, (got, want)) in got.iter().zip(want).enumerate() {
+            assert_eq!(got.shape(), want.shape(), "{i}");
+            assert!(
+                got.iter().zip(want).all(|(a, b)| (a - b).abs() <= 1e-14 * (1.0 + b.abs())),
+                "{i}: {got} {want}"
+            );
+        }
+    }
 }
