@@ -5,7 +5,7 @@ use crate::few::Dims;
 use crate::frontier::Frontier;
 use crate::native::simd::Lanes;
 use crate::node::{Node, Operation, Source};
-use crate::rules::elementwise::{AtFew, AtNumbers, Numbers, Partial};
+use crate::rules::elementwise::{AtFew, AtNumbers, Partial};
 use crate::rules::{Listed, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -369,10 +369,7 @@ fn pass_few<'a, T: Scalar, B: Backend<T>>(
         let part = match arrays.rule.slopes(&at, i) {
             Partial::Constant(0.0) => continue,
             Partial::Constant(1.0) => g.clone(),
-            slopes => {
-                let part = slopes.times(Numbers::new(dims.len(), cotangent)).expect("a slope that is not 0");
-                Tensor::few(dims, |y| y.copy_from_slice(part.elements()))
-            }
+            slopes => Tensor::few(dims, |y| slopes.times(cotangent, y)),
         };
         let part = Value::from_parts(part, None).sum_to(input.shape());
         match pending.find(input.id) {

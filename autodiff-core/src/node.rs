@@ -113,16 +113,14 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
             needs = needs.and(rule.needs(i));
         }
         let kept = |i: usize| i < 8 && (needs.inputs >> i) & 1 == 1;
-        let edges = match inputs {
-            [x] => Edges::One([Edge::new(x, kept(0))]),
-            [a, b] => Edges::Two([Edge::new(a, kept(0)), Edge::new(b, kept(1))]),
-            _ => Edges::Many(inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect()),
-        };
-        let shape = copied(output.shape());
         Operation::Arrays(Box::new(Arrays {
             rule,
-            shape,
-            edges,
+            shape: copied(output.shape()),
+            edges: match inputs {
+                [x] => Edges::One([Edge::new(x, kept(0))]),
+                [a, b] => Edges::Two([Edge::new(a, kept(0)), Edge::new(b, kept(1))]),
+                _ => Edges::Many(inputs.iter().enumerate().map(|(i, x)| Edge::new(x, kept(i))).collect()),
+            },
             output: needs.output.then(|| output.clone()),
         }))
     }

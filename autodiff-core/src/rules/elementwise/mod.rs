@@ -37,23 +37,26 @@ impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
     }
 }
 
-/// Writes the products over numbers.
-macro_rules! times {
-    ($($N:ident),*) => { $(
-        impl<T: Scalar> Partial<$N<T>> {
-            /// The product with a cotangent. `None` is zero.
-            #[inline]
-            pub(crate) fn times(self, g: $N<T>) -> Option<$N<T>> {
-                match self {
-                    Partial::Constant(0.0) => None,
-                    Partial::Constant(c) => Some(c * g),
-                    Partial::Varying(d) => Some(g.zip(Binary::chain, &d)),
-                }
-            }
+impl<T: Scalar> Partial<Number<T>> {
+    /// The product with a cotangent. `None` is zero.
+    fn times(self, g: T) -> Option<T> {
+        match self {
+            Partial::Constant(0.0) => None,
+            Partial::Constant(c) => Some(T::of(c) * g),
+            Partial::Varying(Number(d)) => Some(Binary::chain.call(g, d)),
         }
-    )* };
+    }
 }
-times!(Number, Numbers);
+
+impl<T: Scalar> Partial<Numbers<T>> {
+    /// Writes the product with a cotangent.
+    pub(crate) fn times(self, g: Lanes<'_, T>, y: &mut [T]) {
+        match self {
+            Partial::Constant(c) => Binary::mul.apply(Lanes::Same(T::of(c)), g, y),
+            Partial::Varying(d) => Binary::chain.apply(g, Lanes::Each(d.elements()), y),
+        }
+    }
+}
 
 impl<V> From<f64> for Partial<V> {
     fn from(c: f64) -> Self {
@@ -194,7 +197,7 @@ macro_rules! unary {
 
             /// The cotangent of a number, given that of the result, `g`. `None` is zero.
             pub(crate) fn number_vjp(self, at: &AtNumbers<T>, g: T) -> Option<T> {
-                Some(self.slope(at).times(Number(g))?.0)
+                self.slope(at).times(g)
             }
         }
 
@@ -350,7 +353,7 @@ macro_rules! binary {
 
             /// The cotangent of number `i`, given that of the result, `g`. `None` is zero.
             pub(crate) fn number_vjp<T: Scalar>(self, at: &AtNumbers<T>, g: T, i: usize) -> Option<T> {
-                Some(self.slope(at, i).times(Number(g))?.0)
+                self.slope(at, i).times(g)
             }
         }
 
