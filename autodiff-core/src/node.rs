@@ -297,7 +297,7 @@ mod tests {
     use super::*;
     use crate::native::Native;
 
-    /// With the two counts of its `Arc`, within the 104 bytes that the common allocators give at no more memory.
+    /// With the two counts of its `Arc`, within the 104 bytes that the common allocators make of 112 with their own.
     #[test]
     fn nodes_are_small() {
         assert!(size_of::<Node<f64, Native>>() <= 88, "{}", size_of::<Node<f64, Native>>());

@@ -225,7 +225,7 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    #[inline(never)]
+    #[inline(never)] // numbers, which come past it, are to have little to save
     pub fn elementwise<B: Backend<T>, const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Self {
         if let Some(few) = Self::elementwise_few(op, operands) {
             return few;
@@ -301,7 +301,8 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    /// The shape and the elements in row-major order of an array of a few that is computed; in `place`, where they lie nowhere else.
+    /// The shape, without repetitions, and the elements in row-major order of an array of a few that is computed; in `place`,
+    /// where they lie nowhere else.
     fn packed<'a>(&'a self, place: &'a mut Option<Elements<T>>) -> (&'a [usize], &'a [T]) {
         match self.ready() {
             Tensor::Scalar(x) => (&[], std::slice::from_ref(x)),
@@ -406,7 +407,7 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    /// The reduction without the backend, of a few elements, if it is not left for later.
+    /// The reduction without the backend, of a few elements of which none is repeated, if it is not left for later.
     fn reduce_few(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Option<Self> {
         let (_, dims) = (Dims::of(self.shape())?, Dims::of(shape)?);
         if self.pending().is_some() {
@@ -414,8 +415,8 @@ impl<T: Scalar> Tensor<T> {
         }
         let mut place = None;
         let (from, elements) = self.packed(&mut place);
-        let whole = same(from, self.shape());
-        whole.then(|| Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
+        let is_whole = same(from, self.shape());
+        is_whole.then(|| Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
     }
 
     fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
@@ -569,7 +570,7 @@ impl<T: Scalar> Tensor<T> {
     pub fn slice(&self, info: &[SliceInfoElem]) -> Self {
         let a = match self.ready() {
             Tensor::Array(a) => a,
-            few => return Self::new(few.view().slice(info).to_shared()),
+            other => return Self::new(other.view().slice(info).to_shared()),
         };
         let shape = self.view().slice(info).raw_dim();
         let mut axis = 0..;
