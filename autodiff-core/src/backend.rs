@@ -1,4 +1,4 @@
-//! The trait through which all arithmetic on arrays goes.
+//! The trait through which all arithmetic on arrays of more than a few elements goes.
 
 use crate::native::{self, simd::Lanes};
 use crate::rules::elementwise::Select;
@@ -57,6 +57,9 @@ pub enum Reduction {
 
 /// What computes: elementwise work, reductions and batched matrix products over `ndarray` views.
 ///
+/// On numbers, and on arrays of at most 16 elements, elementwise work and reductions take less time than a call with views:
+/// they are done without the backend, with the results of [`Native`](crate::Native).
+///
 /// Every method has a default, the pure-Rust kernel of [`Native`](crate::Native), so that a backend states only what it does
 /// better: one that overrides [`gemm`](Backend::gemm) alone gets batched products for it. Operands come in any
 /// layout: transposed, reversed, sliced, with stride 0 where they are broadcast, empty. Shapes are checked
@@ -83,7 +86,8 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     /// The backend's name, for reports.
     const NAME: &'static str;
 
-    /// Applies `op` to operands that broadcast together, giving an array of their common shape.
+    /// Applies `op` to operands that broadcast together, giving an array of their common shape. Not called for a result of at
+    /// most 16 elements along at most 4 axes.
     fn elementwise(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
         T::elementwise(op, operands)
     }
@@ -93,7 +97,8 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
         T::evaluate(program, operands)
     }
 
-    /// Reduces `x` along `axes` (each at most once), which keep length 1 in the result.
+    /// Reduces `x` along `axes` (each at most once), which keep length 1 in the result. Not called for an `x` of at most 16
+    /// elements along at most 4 axes.
     fn reduce(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
         T::reduce(op, x, axes)
     }

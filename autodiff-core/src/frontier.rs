@@ -1,6 +1,5 @@
 //! What a sweep has reached and not yet visited.
 
-use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// A map from numbers, of which the largest is taken first.
@@ -9,56 +8,75 @@ use std::collections::BTreeMap;
 /// finding one takes a few comparisons, and the others in a tree.
 pub(crate) struct Frontier<V> {
     /// By rising number, each larger than all in the tree.
-    near: SmallVec<[(u64, V); NEAR]>,
+    near: [u64; NEAR],
+    /// Of each near number, of which there are as many.
+    values: [Option<V>; NEAR],
+    len: usize,
     far: BTreeMap<u64, V>,
 }
 
 const NEAR: usize = 8;
 
+/// Where a number would be inserted, until another is.
+pub(crate) struct Place(usize);
+
 impl<V> Default for Frontier<V> {
     fn default() -> Self {
-        Frontier { near: SmallVec::new(), far: BTreeMap::new() }
+        Frontier { near: [0; NEAR], values: [const { None }; NEAR], len: 0, far: BTreeMap::new() }
     }
 }
 
 impl<V> Frontier<V> {
-    /// The place of a number among the near ones: where it is, or would be.
-    fn place(&self, number: u64) -> Result<usize, usize> {
-        match self.near.iter().rposition(|&(other, _)| other <= number) {
-            Some(i) if self.near[i].0 == number => Ok(i),
-            Some(i) => Err(i + 1),
-            None => Err(0),
-        }
+    /// The entry under a number, or the place for one.
+    #[inline]
+    pub fn find(&mut self, number: u64) -> Result<&mut V, Place> {
+        let place = self.near[..self.len].iter().rposition(|&other| other <= number).map_or(0, |i| i + 1);
+        let there = match place.checked_sub(1) {
+            Some(i) => self.values[i].as_mut().filter(|_| self.near[i] == number),
+            None if self.far.is_empty() => None,
+            None => self.far.get_mut(&number),
+        };
+        there.ok_or(Place(place))
     }
 
-    /// Adds an entry under a number that has none.
-    pub fn insert(&mut self, number: u64, value: V) {
-        let place = self.place(number).unwrap_or_else(|i| i);
-        let full = self.near.len() == NEAR;
+    /// Adds an entry at the place for its number.
+    #[inline]
+    pub fn insert(&mut self, Place(mut place): Place, number: u64, value: V) {
+        let full = self.len == NEAR;
         if place == 0 && (full || self.far.last_key_value().is_some_and(|(&far, _)| far > number)) {
             self.far.insert(number, value);
-        } else if full {
-            let (oldest, moved) = self.near.remove(0);
-            self.far.insert(oldest, moved);
-            self.near.insert(place - 1, (number, value));
-        } else {
-            self.near.insert(place, (number, value));
+            return;
         }
+        if full {
+            self.move_away();
+            place -= 1;
+        }
+        for i in (place..self.len).rev() {
+            self.near[i + 1] = self.near[i];
+            self.values.swap(i, i + 1);
+        }
+        self.near[place] = number;
+        self.values[place] = Some(value);
+        self.len += 1;
     }
 
-    /// The entry under a number.
-    pub fn get_mut(&mut self, number: u64) -> Option<&mut V> {
-        match self.place(number) {
-            Ok(i) => Some(&mut self.near[i].1),
-            Err(0) => self.far.get_mut(&number),
-            Err(_) => None,
-        }
+    /// Moves the near entry with the smallest number to the tree.
+    #[cold]
+    fn move_away(&mut self) {
+        self.far.extend(self.values[0].take().map(|moved| (self.near[0], moved)));
+        self.near.rotate_left(1);
+        self.values.rotate_left(1);
+        self.len -= 1;
     }
 
     /// Takes the entry with the largest number.
+    #[inline]
     pub fn pop_last(&mut self) -> Option<V> {
-        match self.near.pop() {
-            Some((_, value)) => Some(value),
+        match self.len.checked_sub(1) {
+            Some(last) => {
+                self.len = last;
+                self.values[last].take()
+            }
             None => self.far.pop_last().map(|(_, value)| value),
         }
     }
@@ -82,13 +100,13 @@ mod tests {
                 let number = random(span);
                 match random(3) {
                     0 => assert_eq!(frontier.pop_last(), map.pop_last().map(|(_, value)| value)),
-                    _ => match frontier.get_mut(number) {
-                        Some(value) => {
+                    _ => match frontier.find(number) {
+                        Ok(value) => {
                             assert_eq!(map.insert(number, step), Some(*value));
                             *value = step;
                         }
-                        None => {
-                            frontier.insert(number, step);
+                        Err(place) => {
+                            frontier.insert(place, number, step);
                             assert_eq!(map.insert(number, step), None);
                         }
                     },

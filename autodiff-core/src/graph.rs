@@ -1,10 +1,12 @@
 //! Recording, and the reverse and the forward sweep through what was recorded.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Binary};
+use crate::few::Dims;
 use crate::frontier::Frontier;
-use crate::node::{Node, Operation, Source};
-use crate::rules::elementwise::Numbers;
-use crate::rules::{Listed, Rule};
+use crate::native::simd::Lanes;
+use crate::node::{Edge, Node, Operation, Source};
+use crate::rules::elementwise::{AtFew, AtNumbers, Partial};
+use crate::rules::{Listed, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -52,8 +54,13 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// The shape of the cotangent, or the tangent, of input `i`, which is not a constant.
     pub fn shape(&self, i: usize) -> Shape {
-        let shape = &self.operation.tracked(i).expect("a tracked input").shape;
+        let shape = self.input_shape(i);
         self.batch.map_or_else(|| Shape::from_slice(shape), |n| with_leading(n, shape))
+    }
+
+    /// The shape of input `i`, which is not a constant.
+    fn input_shape(&self, i: usize) -> &[usize] {
+        self.operation.tracked(i).expect("a tracked input").shape()
     }
 
     /// Whether the derivative is to be differentiated again.
@@ -83,7 +90,10 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
 
     /// What is of the output's shape, summed over the axes along which input `i` was broadcast.
     pub fn undone(&self, part: Value<T, B>, i: usize) -> Value<T, B> {
-        part.sum_to_aligned(&self.shape(i), self.batch.is_some())
+        match self.batch {
+            None => part.sum_to(self.input_shape(i)),
+            Some(_) => part.sum_to_aligned(&self.shape(i), true),
+        }
     }
 
     /// The cotangent of input `i`, of its shape.
@@ -125,11 +135,11 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
     fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let Some(n) = self.batch else { return rule.jvp(self, t, i) };
         match rule.batched(n) {
-            Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape.len() + 1), i),
+            Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape().len() + 1), i),
             Some(batched) => batched.jvp(self, t, i),
             None => {
                 let at = self.single();
-                one_by_one(n, t, |t| Some(rule.jvp(&at, t, i)?.spread_to(&self.node.shape)))
+                one_by_one(n, t, |t| Some(rule.jvp(&at, t, i)?.spread_to(self.node.shape())))
             }
         }
     }
@@ -216,8 +226,24 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
         return Value::from_parts(data, None);
     }
     let operation = Operation::new(rule.recorded(), inputs, &data);
-    let node = Node::new(data.shape(), Source::Operation(operation));
+    let node = Node::new(Source::Operation(operation));
     Value::from_parts(data, Some(node))
+}
+
+/// The same of an operation on two numbers.
+pub(crate) fn apply_to_numbers<T: Scalar, B: Backend<T>>(
+    op: Binary,
+    numbers: [T; 2],
+    inputs: [&Value<T, B>; 2],
+) -> Value<T, B> {
+    let output = op.call(numbers[0], numbers[1]);
+    let data = Tensor::Scalar(output);
+    if !RECORDING.get() || inputs.iter().all(|x| x.tracked().is_none()) {
+        return Value::from_parts(data, None);
+    }
+    let at = AtNumbers { inputs: numbers, output };
+    let operation = Operation::of_numbers(Recorded::Binary(op), inputs.map(Value::node), at);
+    Value::from_parts(data, Some(Node::new(Source::Operation(operation))))
 }
 
 /// What a reverse sweep goes through, and how.
@@ -246,7 +272,9 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
     let Sweep { oldest, boundary, attached, batch } = sweep;
     let plain = !attached && batch.is_none();
     let mut pending = Pending::default();
-    pending.insert(root.id, (root, seed));
+    if let Err(place) = pending.find(root.id) {
+        pending.insert(place, root.id, (root, seed));
+    }
     while let Some((node, cotangent)) = pending.pop_last() {
         if let Source::Operation(operation) = &node.source
             && node.id >= boundary
@@ -256,6 +284,7 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
                 (Operation::Numbers { at, .. }, Some(g)) => {
                     pass_number(&mut pending, operation, at, g, oldest);
                 }
+                _ if plain && pass_few(&mut pending, operation, cotangent.tensor(), oldest).is_some() => {}
                 _ => {
                     let at = Primal { node, operation, attached, batch };
                     pass(&mut pending, &at, &cotangent, oldest);
@@ -270,6 +299,7 @@ pub(crate) fn reverse<'a, T: Scalar, B: Backend<T>>(
 type Pending<'a, T, B> = Frontier<(&'a Arc<Node<T, B>>, Value<T, B>)>;
 
 /// Passes a cotangent on to the inputs of an operation.
+#[inline(never)]
 fn pass<'a, T: Scalar, B: Backend<T>>(
     pending: &mut Pending<'a, T, B>,
     at: &Primal<'a, T, B>,
@@ -284,14 +314,14 @@ fn pass<'a, T: Scalar, B: Backend<T>>(
             Some(all) => accumulated(known, all[i].take()),
             None => at.add_cotangent(&**rule, g, i, known),
         };
-        match pending.get_mut(input.id) {
-            Some((_, sum)) => {
+        match pending.find(input.id) {
+            Ok((_, sum)) => {
                 let known = std::mem::replace(sum, Value::number(T::zero()));
                 *sum = add(Some(known)).expect("a sum with what is known");
             }
-            None => {
+            Err(place) => {
                 if let Some(first) = add(None) {
-                    pending.insert(input.id, (input, first));
+                    pending.insert(place, input.id, (input, first));
                 }
             }
         }
@@ -302,22 +332,71 @@ fn pass<'a, T: Scalar, B: Backend<T>>(
 fn pass_number<'a, T: Scalar, B: Backend<T>>(
     pending: &mut Pending<'a, T, B>,
     operation: &'a Operation<T, B>,
-    at: &Numbers<T>,
+    at: &AtNumbers<T>,
     g: T,
     oldest: u64,
 ) {
     for i in 0..operation.count() {
         let Some(input) = operation.tracked(i).filter(|n| n.id >= oldest) else { continue };
         let Some(part) = operation.rule().number_vjp(at, g, i) else { continue };
-        match pending.get_mut(input.id) {
-            None => pending.insert(input.id, (input, Value::number(part))),
-            Some((_, sum)) => match sum.tensor().number() {
+        match pending.find(input.id) {
+            Err(place) => pending.insert(place, input.id, (input, Value::number(part))),
+            Ok((_, sum)) => match sum.tensor().number() {
                 Some(known) => *sum = Value::number(known + part),
                 // An expression, which an operation on arrays has brought.
                 None => *sum = sum.clone().accumulate(Value::number(part)),
             },
         }
     }
+}
+
+/// The same of an elementwise operation on arrays of a few elements, without an array for each step of a derivative. `None`
+/// where it is no such operation, or something is left for later.
+#[inline(never)]
+fn pass_few<'a, T: Scalar, B: Backend<T>>(
+    pending: &mut Pending<'a, T, B>,
+    operation: &'a Operation<T, B>,
+    g: &Tensor<T>,
+    oldest: u64,
+) -> Option<()> {
+    let Operation::Arrays(arrays) = operation else { return None };
+    if !arrays.rule.is_elementwise() {
+        return None;
+    }
+    let (dims, edges) = (Dims::of(&arrays.shape)?, &*arrays.edges);
+    let lanes = |x: &'a Option<Tensor<T>>| match x {
+        Some(x) if x.pending().is_some() => None,
+        Some(x) => x.lanes(&dims),
+        None => Some(Lanes::Same(T::zero())),
+    };
+    let input = |i: usize| edges.get(i).map_or(Some(Lanes::Same(T::zero())), |edge| lanes(&edge.value));
+    let at = AtFew { len: dims.len(), inputs: [input(0)?, input(1)?], output: lanes(&arrays.output)? };
+    let cotangent = g.pending().is_none().then(|| g.lanes(&dims))??;
+    // A factor of a sum is of another shape than all else here.
+    let has_factor = |i: usize, edge: &Edge<T, B>| {
+        let narrow = edge.tracked().is_some_and(|input| input.shape() != dims.shape());
+        narrow && matches!(arrays.rule.slopes(&at, i), Partial::Factored(..))
+    };
+    if edges.iter().enumerate().any(|(i, edge)| has_factor(i, edge)) {
+        return None;
+    }
+    for (i, edge) in edges.iter().enumerate() {
+        let Some(input) = edge.tracked().filter(|n| n.id >= oldest) else { continue };
+        let part = match arrays.rule.slopes(&at, i) {
+            Partial::Constant(0.0) => continue,
+            Partial::Constant(1.0) => g.clone(),
+            slopes => Tensor::few(dims, |y| slopes.times(cotangent, y)),
+        };
+        let part = Value::from_parts(part, None).sum_to(input.shape());
+        match pending.find(input.id) {
+            Err(place) => pending.insert(place, input.id, (input, part)),
+            Ok((_, sum)) => {
+                let known = std::mem::replace(sum, Value::number(T::zero()));
+                *sum = known.accumulate(part);
+            }
+        }
+    }
+    Some(())
 }
 
 /// Adds the gradients of `root` to those of the leaves, and of the intermediates that keep theirs.
@@ -328,7 +407,7 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     data: &Tensor<T>,
     seed: Value<T, B>,
 ) {
-    let mut found = Vec::new();
+    let mut found = SmallVec::<[_; 4]>::new();
     reverse(root, seed, Sweep { oldest: 0, boundary: 0, attached: false, batch: None }, |node, cotangent| {
         if node.keeps_grad() {
             found.push((node, cotangent.into_tensor()));
@@ -425,7 +504,7 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
         });
         if let Some(sum) = parts.reduce(|sum, part| sum + part) {
             let whole =
-                batch.map_or_else(|| Shape::from_slice(&node.shape), |n| with_leading(n, &node.shape));
+                batch.map_or_else(|| Shape::from_slice(node.shape()), |n| with_leading(n, node.shape()));
             known.insert(id, sum.spread_to(&whole));
         }
     }

@@ -66,8 +66,8 @@
 //!
 //! # Backends
 //!
-//! All arithmetic goes through a [`Backend`]: [`Native`] is pure Rust and the default of the type `Value`. In an
-//! expression such as `Value::new(3.0)` Rust does not apply defaults of type parameters: import
+//! All arithmetic on more than a few numbers goes through a [`Backend`]: [`Native`] is pure Rust and the default of the
+//! type `Value`. In an expression such as `Value::new(3.0)` Rust does not apply defaults of type parameters: import
 //! [`native::Value`], which has the backend chosen. [`check`] holds the suite that a backend of your own must pass.
 #![deny(unsafe_code)] // not `forbid`, which ndarray's s![] does not pass
 
@@ -76,6 +76,7 @@ pub mod check;
 mod compose;
 mod elementwise;
 mod error;
+mod few;
 mod frontier;
 mod graph;
 mod lazy;

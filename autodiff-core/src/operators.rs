@@ -3,15 +3,16 @@
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, or_panic};
 use crate::scalar::Scalar;
-use crate::shape::{broadcast, same};
+use crate::shape::{broadcast, covers};
 use crate::value::{IntoValue, Operand, Value};
 use ndarray::{ArrayBase, Data, DataOwned, Dimension};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
     pub(crate) fn try_binary(&self, op: Binary, other: &Self) -> Result<Self, Error> {
-        if !same(self.shape(), other.shape()) {
-            broadcast(op.name(), self.shape(), other.shape())?;
+        let (left, right) = (self.shape(), other.shape());
+        if !covers(left, right) && !covers(right, left) {
+            broadcast(op.name(), left, right)?;
         }
         Ok(self.zip(op, other))
     }

@@ -20,8 +20,8 @@ use crate::rules::{
 };
 use crate::scalar::Scalar;
 use crate::shape::{
-    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, long_lengths, reduced,
-    resolve_axis, resolve_indices,
+    Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, copied, long_lengths,
+    reduced, resolve_axis, resolve_indices,
 };
 use crate::value::{Operand, Value};
 use ndarray::{ArcArray, ArrayBase, ArrayViewD, Data, Dimension, IxDyn, SliceInfoElem, Zip};
@@ -198,8 +198,8 @@ macro_rules! reductions {
                 ///
                 /// Over all axes: the result has none.
                 fn $name, $try_name(&self $(, $arg: $ty)?) -> Self {
-                    let all: Vec<usize> = (0..self.ndim()).collect();
-                    self.reduction(stringify!($name), all.as_slice().into(), false, $rule)
+                    let from = copied(self.shape());
+                    ($rule)(self, Along { axes: (0..self.ndim()).collect(), keepdims: false, from })
                 }
 
                 $(#[doc = $doc])+

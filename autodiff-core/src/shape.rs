@@ -74,8 +74,22 @@ impl Axes {
 
 /// Whether two shapes are the same, without a call of `memcmp`: where the C library reads with AVX-512 masks, a comparison of
 /// nothing at an address that is not mapped, as that of an empty slice, takes 50 nanoseconds and more.
+#[inline]
 pub(crate) fn same(a: &[usize], b: &[usize]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+}
+
+/// A copy of a shape, without a call of `memcpy` for a few numbers.
+#[inline]
+pub(crate) fn copied(shape: &[usize]) -> Shape {
+    let mut lengths = [0; 4];
+    if shape.len() > lengths.len() {
+        return Shape::from_slice(shape);
+    }
+    for (to, &n) in lengths.iter_mut().zip(shape) {
+        *to = n;
+    }
+    Shape::from_buf_and_len(lengths, shape.len())
 }
 
 /// The permutation that undoes `order`.
@@ -218,6 +232,13 @@ pub(crate) fn broadcast(op: &'static str, left: &[usize], right: &[usize]) -> Re
     Ok(shape)
 }
 
+/// Whether an array of shape `other` broadcasts to `shape`.
+#[inline]
+pub(crate) fn covers(shape: &[usize], other: &[usize]) -> bool {
+    other.len() <= shape.len()
+        && other.iter().rev().zip(shape.iter().rev()).all(|(&n, &to)| n == to || n == 1)
+}
+
 /// The shape of arrays that are known to broadcast together, when they do.
 pub(crate) fn common_shape<'a>(mut shapes: impl Iterator<Item = &'a [usize]>) -> Shape {
     let first = Shape::from_slice(shapes.next().unwrap_or(&[]));
@@ -230,9 +251,7 @@ pub(crate) fn common_shape<'a>(mut shapes: impl Iterator<Item = &'a [usize]>) ->
 /// Checks that `from` broadcasts to `to`.
 pub(crate) fn check_broadcast_to(op: &'static str, from: &[usize], to: &[usize]) -> Result<(), Error> {
     checked_size(op, to)?;
-    let fits =
-        from.len() <= to.len() && from.iter().rev().zip(to.iter().rev()).all(|(&f, &t)| f == t || f == 1);
-    match fits {
+    match covers(to, from) {
         true => Ok(()),
         false => Err(Error::BroadcastTo { op, from: from.to_vec(), to: to.to_vec() }),
     }

@@ -1,11 +1,13 @@
 //! The data behind a `Value`: immutable, cheap to clone, a plain number where there are no axes.
 
 use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
+use crate::few::{self, Dims, Elements, Few};
 use crate::lazy::{self, Lazy};
 use crate::memory;
+use crate::native::simd::Lanes;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, broadcast, common_shape, inverse, long_lengths, same};
+use crate::shape::{Shape, common_shape, covers, inverse, long_lengths, same};
 use ndarray::{
     ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn, RawData,
     SliceInfoElem,
@@ -18,6 +20,9 @@ use std::sync::Arc;
 pub(crate) enum Tensor<T> {
     /// No axes: no array either.
     Scalar(T),
+    /// What operations make of a few elements.
+    Few(Arc<Few<T>>),
+    /// Any other array, and one of a few elements that was given, whose memory is shared with the giver.
     Array(Arc<Spread<T>>),
     /// Computed when it is looked at.
     Lazy(Lazy<T>),
@@ -41,31 +46,70 @@ impl<T> Drop for Spread<T> {
 }
 
 impl<T: Scalar> Tensor<T> {
+    /// An array that an operation has made.
     pub fn new(base: ArcArray<T, IxDyn>) -> Self {
+        match Dims::of(base.shape()) {
+            Some(dims) => Self::few(dims, |y| match base.as_slice() {
+                Some(elements) => few::fill(y, elements),
+                None => few::fill(y, &base),
+            }),
+            None => Self::given(base),
+        }
+    }
+
+    /// What `fill` makes of a few zeros.
+    #[inline]
+    pub fn few(dims: Dims, fill: impl FnOnce(&mut [T])) -> Self {
+        match dims.shape() {
+            [] => {
+                let mut number = T::zero();
+                fill(std::slice::from_mut(&mut number));
+                Tensor::Scalar(number)
+            }
+            _ => Tensor::Few(Few::new(dims, fill)),
+        }
+    }
+
+    /// An array whose memory stays where it is.
+    pub fn given(base: ArcArray<T, IxDyn>) -> Self {
         match base.ndim() {
             0 => Tensor::Scalar(*base.first().expect("one element")),
             _ => {
                 let shape = base.raw_dim();
-                Self::spread(base, shape)
+                Self::array_of(base, shape)
             }
         }
     }
 
-    fn spread(base: ArcArray<T, IxDyn>, shape: IxDyn) -> Self {
+    fn array_of(base: ArcArray<T, IxDyn>, shape: IxDyn) -> Self {
         Tensor::Array(Arc::new(Spread { base, shape, recycle: memory::recycle::<T> }))
+    }
+
+    /// `base`, repeated to make `shape`, of as many axes.
+    fn spread(base: ArcArray<T, IxDyn>, shape: IxDyn) -> Self {
+        match Dims::of(shape.slice()) {
+            Some(dims) => {
+                let base = Self::array_of(base, shape);
+                let mut place = None;
+                let (from, elements) = base.packed(&mut place);
+                Self::few(dims, |y| few::spread(from, elements, &dims, y))
+            }
+            None => Self::array_of(base, shape),
+        }
     }
 
     /// `value` everywhere.
     pub fn full(value: T, shape: &[usize]) -> Self {
-        match shape {
-            [] => Tensor::Scalar(value),
-            _ => Self::spread(ArcArray::from_elem(IxDyn(&vec![1; shape.len()]), value), IxDyn(shape)),
+        match Dims::of(shape) {
+            Some(dims) => Self::few(dims, |y| y.fill(value)),
+            None => Self::array_of(ArcArray::from_elem(IxDyn(&vec![1; shape.len()]), value), IxDyn(shape)),
         }
     }
 
     pub fn shape(&self) -> &[usize] {
         match self {
             Tensor::Scalar(_) => &[],
+            Tensor::Few(few) => few.shape(),
             Tensor::Array(a) => a.shape.slice(),
             Tensor::Lazy(lazy) => lazy.shape(),
         }
@@ -107,6 +151,7 @@ impl<T: Scalar> Tensor<T> {
     pub fn view(&self) -> ArrayViewD<'_, T> {
         match self {
             Tensor::Scalar(x) => ndarray::aview0(x).into_dyn(),
+            Tensor::Few(few) => few.view(),
             Tensor::Array(a) => a.base.broadcast(a.shape.clone()).expect("base broadcasts to shape"),
             Tensor::Lazy(lazy) => lazy.ready().view(),
         }
@@ -116,6 +161,7 @@ impl<T: Scalar> Tensor<T> {
     pub fn base(&self) -> ArrayViewD<'_, T> {
         match self {
             Tensor::Scalar(x) => ndarray::aview0(x).into_dyn(),
+            Tensor::Few(few) => few.view(),
             Tensor::Array(a) => a.base.view(),
             Tensor::Lazy(lazy) => lazy.ready().base(),
         }
@@ -123,8 +169,9 @@ impl<T: Scalar> Tensor<T> {
 
     /// Whether the elements of both are the same memory, read the same way.
     pub fn is_same_memory(&self, other: &Tensor<T>) -> bool {
-        match (self.array(), other.array()) {
-            (Some(a), Some(b)) => {
+        match (self.ready(), other.ready()) {
+            (Tensor::Few(a), Tensor::Few(b)) => Arc::ptr_eq(a, b),
+            (Tensor::Array(a), Tensor::Array(b)) => {
                 Arc::ptr_eq(a, b)
                     || (a.base.as_ptr() == b.base.as_ptr()
                         && a.base.shape() == b.base.shape()
@@ -140,7 +187,7 @@ impl<T: Scalar> Tensor<T> {
             Tensor::Lazy(lazy) if lazy.is_done() => lazy.ready().compact(),
             Tensor::Lazy(lazy) => Tensor::Lazy(lazy.compact()),
             Tensor::Array(a) if a.base.shape() != a.shape.slice() => {
-                Self::spread(a.base.clone(), a.base.raw_dim())
+                Self::array_of(a.base.clone(), a.base.raw_dim())
             }
             _ => self.clone(),
         }
@@ -150,6 +197,7 @@ impl<T: Scalar> Tensor<T> {
     fn shared(&self) -> ArcArray<T, IxDyn> {
         match self {
             Tensor::Scalar(x) => ArcArray::from_elem(IxDyn(&[]), *x),
+            Tensor::Few(few) => few.to_array(),
             Tensor::Array(a) => a.base.clone(),
             Tensor::Lazy(lazy) => lazy.ready().shared(),
         }
@@ -169,10 +217,19 @@ impl<T: Scalar> Tensor<T> {
 
     /// The element, where there is exactly one.
     pub fn item(&self) -> Option<T> {
-        (self.len() == 1).then(|| *self.base().first().expect("one element"))
+        match self {
+            Tensor::Scalar(x) => Some(*x),
+            _ if self.len() != 1 => None,
+            Tensor::Few(few) => Some(few.elements()[0]),
+            _ => self.base().first().copied(),
+        }
     }
 
-    pub fn elementwise<B: Backend<T>>(op: Elementwise<T>, operands: &[&Tensor<T>]) -> Self {
+    #[inline(never)] // numbers, which come past it, are to have little to save
+    pub fn elementwise<B: Backend<T>, const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Self {
+        if let Some(few) = Self::elementwise_few(op, operands) {
+            return few;
+        }
         let wide = common_shape(operands.iter().map(|x| x.shape()));
         let pending = operands.iter().any(|x| x.pending().is_some());
         if !pending && lazy::is_immediate(wide.iter().product()) || wide.len() > MAX_AXES {
@@ -187,6 +244,81 @@ impl<T: Scalar> Tensor<T> {
         Tensor::Lazy(Lazy::map::<B>(op, shape, compact)).broadcast_to(&wide)
     }
 
+    /// The operation without the backend, where its result has a few elements, and is not left for later.
+    #[inline]
+    fn elementwise_few<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Option<Self> {
+        let shapes = operands.map(|x| x.shape());
+        let covers_all = |i: &usize| (0..N).all(|j| j == *i || covers(shapes[*i], shapes[j]));
+        let dims = match (0..N).find(covers_all) {
+            Some(i) => Dims::of(shapes[i]),
+            None => Dims::of(&common_shape(shapes.into_iter())),
+        }?;
+        if operands.iter().any(|x| x.pending().is_some()) {
+            return None;
+        }
+        let mut lanes = [Lanes::Same(T::zero()); N];
+        for (x, lanes) in operands.iter().zip(&mut lanes) {
+            match x.lanes(&dims) {
+                Some(there) => *lanes = there,
+                None => return Some(Self::elementwise_gathered(op, operands, dims)),
+            }
+        }
+        Some(Self::few(dims, |y| op.apply(&lanes, y)))
+    }
+
+    /// The same for operands of which some do not lie in memory as the result does.
+    fn elementwise_gathered<const N: usize>(
+        op: Elementwise<T>,
+        operands: [&Tensor<T>; N],
+        dims: Dims,
+    ) -> Self {
+        let mut wide = [[T::zero(); few::MOST]; N];
+        let mut lanes = [Lanes::Same(T::zero()); N];
+        for ((x, wide), lanes) in operands.iter().zip(&mut wide).zip(&mut lanes) {
+            *lanes = x.lanes(&dims).unwrap_or_else(|| {
+                let mut place = None;
+                let (from, elements) = x.packed(&mut place);
+                let wide = &mut wide[..dims.len()];
+                few::spread(from, elements, &dims, wide);
+                Lanes::Each(wide)
+            });
+        }
+        Self::few(dims, |y| op.apply(&lanes, y))
+    }
+
+    /// The elements, repeated to make `dims`, if they lie in memory so.
+    #[inline]
+    pub fn lanes(&self, dims: &Dims) -> Option<Lanes<'_, T>> {
+        let elements = match self {
+            Tensor::Scalar(x) => return Some(Lanes::Same(*x)),
+            Tensor::Few(few) => few.elements(),
+            Tensor::Array(a) => a.base.as_slice()?,
+            Tensor::Lazy(lazy) => return lazy.ready().lanes(dims),
+        };
+        match elements {
+            &[x] => Some(Lanes::Same(x)),
+            all => (all.len() == dims.len()).then_some(Lanes::Each(all)),
+        }
+    }
+
+    /// The shape, without repetitions, and the elements in row-major order of an array of a few that is computed; in `place`,
+    /// where they lie nowhere else.
+    fn packed<'a>(&'a self, place: &'a mut Option<Elements<T>>) -> (&'a [usize], &'a [T]) {
+        match self.ready() {
+            Tensor::Scalar(x) => (&[], std::slice::from_ref(x)),
+            Tensor::Few(few) => (few.shape(), few.elements()),
+            Tensor::Array(a) => match a.base.as_slice() {
+                Some(elements) => (a.base.shape(), elements),
+                None => {
+                    let elements = &mut place.insert([T::zero(); few::MOST])[..a.base.len()];
+                    few::fill(elements, &a.base);
+                    (a.base.shape(), elements)
+                }
+            },
+            Tensor::Lazy(_) => unreachable!("what is ready"),
+        }
+    }
+
     /// `array`, repeated to make `shape`.
     fn repeated(array: ArrayD<T>, shape: &[usize]) -> Self {
         let array = array.into_shared();
@@ -199,7 +331,7 @@ impl<T: Scalar> Tensor<T> {
     pub fn unary<B: Backend<T>>(op: Unary<T>, x: &Tensor<T>) -> Self {
         match x.number() {
             Some(x) => Tensor::Scalar(op.call(x)),
-            None => Self::elementwise::<B>(Elementwise::Unary(op), &[x]),
+            None => Self::elementwise::<B, 1>(Elementwise::Unary(op), [x]),
         }
     }
 
@@ -207,8 +339,10 @@ impl<T: Scalar> Tensor<T> {
         match (a.number(), b.number()) {
             (Some(a), Some(b)) => Tensor::Scalar(op.call(a, b)),
             // What a cotangent of ones is multiplied with is the product.
-            _ if matches!(op, Binary::mul | Binary::chain) && a.is_ones() && b.is_as_wide_as(a) => b.clone(),
-            _ => Self::elementwise::<B>(Elementwise::Binary(op), &[a, b]),
+            _ if matches!(op, Binary::mul | Binary::chain) && a.is_ones() && covers(b.shape(), a.shape()) => {
+                b.clone()
+            }
+            _ => Self::elementwise::<B, 2>(Elementwise::Binary(op), [a, b]),
         }
     }
 
@@ -221,34 +355,37 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    /// Whether it is 1, everywhere, and known to be without looking at more than one element.
+    /// Whether it is 1, everywhere, and known to be without looking at many elements.
     fn is_ones(&self) -> bool {
         match self {
             Tensor::Scalar(x) => *x == T::one(),
+            Tensor::Few(few) => few.elements().iter().all(|&x| x == T::one()),
             Tensor::Array(a) => a.base.len() == 1 && a.base.first() == Some(&T::one()),
             Tensor::Lazy(_) => false,
         }
     }
 
-    fn is_as_wide_as(&self, other: &Tensor<T>) -> bool {
-        broadcast("elementwise", self.shape(), other.shape())
-            .is_ok_and(|wide| wide.as_slice() == self.shape())
-    }
-
     /// Adds `other`, of the same shape, in place where this is the only holder of its memory.
     pub fn accumulate<B: Backend<T>>(mut self, other: &Tensor<T>) -> Self {
-        if let (Tensor::Scalar(a), Tensor::Scalar(b)) = (&self, other) {
-            return Tensor::Scalar(*a + *b);
+        match (&mut self, other) {
+            (Tensor::Scalar(a), Tensor::Scalar(b)) => return Tensor::Scalar(*a + *b),
+            (Tensor::Few(a), Tensor::Few(b)) => {
+                if let Some(own) = Arc::get_mut(a) {
+                    own.elements_mut().iter_mut().zip(b.elements()).for_each(|(sum, &x)| *sum += x);
+                    return self;
+                }
+            }
+            _ => {}
         }
         if other.pending().is_none()
-            && let Some(own) = self.own_mut()
+            && let Some(mut own) = self.own_mut()
         {
             match (own.as_slice_mut(), other.base().to_slice()) {
-                // Without what ndarray does beside adding, which is most of the work for a few numbers.
+                // Without what ndarray does beside adding, which is most of the work for some tens of numbers.
                 (Some(own), Some(other)) if own.len() == other.len() => {
                     own.iter_mut().zip(other).for_each(|(sum, &x)| *sum += x);
                 }
-                _ => *own += &other.view(),
+                _ => own += &other.view(),
             }
             return self;
         }
@@ -257,6 +394,32 @@ impl<T: Scalar> Tensor<T> {
 
     /// Reduces along `axes`, which keep length 1.
     pub fn reduce<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
+        let mut shape = Shape::from_slice(self.shape());
+        axes.iter().for_each(|&axis| shape[axis] = 1);
+        self.reduce_to::<B>(op, axes, &shape)
+    }
+
+    /// Reduces along `axes`, of which `shape`, that of the result, leaves out some or all.
+    pub fn reduce_to<B: Backend<T>>(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Self {
+        match self.reduce_few(op, axes, shape) {
+            Some(few) => few,
+            None => self.reduce_many::<B>(op, axes).reshape(shape),
+        }
+    }
+
+    /// The reduction without the backend, of a few elements of which none is repeated, if it is not left for later.
+    fn reduce_few(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Option<Self> {
+        let (_, dims) = (Dims::of(self.shape())?, Dims::of(shape)?);
+        if self.pending().is_some() {
+            return None;
+        }
+        let mut place = None;
+        let (from, elements) = self.packed(&mut place);
+        let is_whole = same(from, self.shape());
+        is_whole.then(|| Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
+    }
+
+    fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
         let along_one = axes.iter().all(|&axis| self.shape()[axis] == 1);
         let small = self.pending().is_none() && lazy::is_immediate(self.len());
         if along_one || small || self.len() == 0 || self.shape().len() > MAX_AXES {
@@ -300,7 +463,7 @@ impl<T: Scalar> Tensor<T> {
         let bottom = Tensor::Scalar(T::neg_infinity());
         let is_bottom = Self::binary::<B>(Binary::same, &most, &bottom);
         let finite = Self::binary::<B>(Binary::add, &most, &others);
-        Self::elementwise::<B>(Elementwise::Select, &[&is_bottom, &bottom, &finite])
+        Self::elementwise::<B, 3>(Elementwise::Select, [&is_bottom, &bottom, &finite])
     }
 
     /// The largest elements `m` along axes, which keep length 1, and `exp(x - m)`.
@@ -353,6 +516,11 @@ impl<T: Scalar> Tensor<T> {
         match self {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
+            Tensor::Few(few) => match (Dims::of(shape), few.same()) {
+                (Some(dims), _) => Self::few(dims, |y| few::spread(few.shape(), few.elements(), &dims, y)),
+                (None, Some(x)) => Self::full(x, shape),
+                (None, None) => Self::array_of(with_ndim(few.to_array(), shape.len()), IxDyn(shape)),
+            },
             Tensor::Array(a) => Self::spread(with_ndim(a.base.clone(), shape.len()), IxDyn(shape)),
             Tensor::Lazy(lazy) if lazy.is_done() => lazy.ready().broadcast_to(shape),
             Tensor::Lazy(lazy) => Tensor::Lazy(lazy.broadcast_to(shape)),
@@ -362,6 +530,12 @@ impl<T: Scalar> Tensor<T> {
     pub fn reshape(&self, shape: &[usize]) -> Self {
         match self {
             _ if same(self.shape(), shape) => self.clone(),
+            Tensor::Few(few) => match Dims::of(shape) {
+                Some(dims) => Self::few(dims, |y| few::fill(y, few.elements())),
+                None => {
+                    Self::given(few.to_array().into_shape_with_order(IxDyn(shape)).expect("as many elements"))
+                }
+            },
             Tensor::Array(a) if a.base.len() == 1 => Self::full(*a.base.first().expect("one element"), shape),
             Tensor::Lazy(lazy) => match lazy.reshape(shape).filter(|_| !lazy.is_done()) {
                 Some(placed) => Tensor::Lazy(placed),
@@ -383,18 +557,20 @@ impl<T: Scalar> Tensor<T> {
     }
 
     pub fn permute(&self, axes: &[usize]) -> Self {
-        match self.array() {
-            None => self.clone(),
-            Some(a) => {
+        match self.ready() {
+            Tensor::Few(few) => Tensor::Few(few::permute(few, axes)),
+            Tensor::Array(a) => {
                 let shape: Shape = axes.iter().map(|&i| a.shape[i]).collect();
                 Self::spread(a.base.clone().permuted_axes(IxDyn(axes)), IxDyn(&shape))
             }
+            _ => self.clone(),
         }
     }
 
     pub fn slice(&self, info: &[SliceInfoElem]) -> Self {
-        let Some(a) = self.array() else {
-            return Self::new(self.shared().slice_move(info));
+        let a = match self.ready() {
+            Tensor::Array(a) => a,
+            other => return Self::new(other.view().slice(info).to_shared()),
         };
         let shape = self.view().slice(info).raw_dim();
         let mut axis = 0..;
@@ -426,7 +602,7 @@ impl<T: Scalar> Tensor<T> {
 
     /// Adds `part` to a slice, in place; gives `self` back where it is not the only holder of its memory.
     pub fn add_to_slice(mut self, info: &[SliceInfoElem], part: &Tensor<T>) -> Result<Self, Self> {
-        let Some(whole) = self.own_mut() else { return Err(self) };
+        let Some(mut whole) = self.own_mut() else { return Err(self) };
         let mut place = whole.slice_mut(info);
         place += &part.view();
         Ok(self)
@@ -448,7 +624,7 @@ impl<T: Scalar> Tensor<T> {
     /// Adds the slices of `part` at `indices`, in place; gives `self` back where it is not the only holder of its memory.
     pub fn add_at_indices(mut self, axis: usize, indices: &[usize], part: &Tensor<T>) -> Result<Self, Self> {
         let Some(whole) = self.own_mut() else { return Err(self) };
-        add_at(whole.view_mut(), axis, indices, part);
+        add_at(whole, axis, indices, part);
         Ok(self)
     }
 
@@ -485,11 +661,16 @@ impl<T: Scalar> Tensor<T> {
         Self::new(ArcArray::from_shape_vec(IxDyn(shape), whole).expect("as many elements"))
     }
 
-    /// The array, where nothing else refers to it and none of it is repeated.
-    fn own_mut(&mut self) -> Option<&mut ArcArray<T, IxDyn>> {
-        let Tensor::Array(a) = self else { return None };
-        let a = Arc::get_mut(a)?;
-        (a.base.shape() == a.shape.slice() && a.base.is_unique()).then_some(&mut a.base)
+    /// The elements, where nothing else refers to them and none is repeated.
+    fn own_mut(&mut self) -> Option<ArrayViewMutD<'_, T>> {
+        match self {
+            Tensor::Few(few) => Some(Arc::get_mut(few)?.view_mut()),
+            Tensor::Array(a) => {
+                let a = Arc::get_mut(a)?;
+                (a.base.shape() == a.shape.slice() && a.base.is_unique()).then(|| a.base.view_mut())
+            }
+            _ => None,
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! `Value`: the handle that users hold.
 
-use crate::backend::{Backend, Binary};
+use crate::backend::{Backend, Binary, Reduction};
 use crate::error::{Error, or_panic, twins};
 use crate::graph;
 use crate::native::Native;
 use crate::node::Node;
 use crate::rules::{Alias, Along, BroadcastTo, Listed, Reshape, Sum};
 use crate::scalar::Scalar;
-use crate::shape::{Lengths, Shape, broadcast_axes, checked_size, same};
+use crate::shape::{Lengths, Shape, broadcast_axes, checked_size, copied, same};
 use crate::tensor::Tensor;
 use ndarray::{ArcArray, Array, ArrayBase, ArrayView, Data, Dimension, IxDyn};
 use std::fmt;
@@ -93,10 +93,10 @@ macro_rules! from_data {
 }
 from_data! {
     [] T; |x| Tensor::Scalar(x);
-    [D: Dimension] Array<T, D>; |x| Tensor::new(x.into_shared().into_dyn());
-    [D: Dimension] ArcArray<T, D>; |x| Tensor::new(x.into_dyn());
-    [D: Dimension] ArrayView<'_, T, D>; |x| Tensor::new(x.to_shared().into_dyn());
-    [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>; |x| Tensor::new(x.to_shared().into_dyn());
+    [D: Dimension] Array<T, D>; |x| Tensor::given(x.into_shared().into_dyn());
+    [D: Dimension] ArcArray<T, D>; |x| Tensor::given(x.into_dyn());
+    [D: Dimension] ArrayView<'_, T, D>; |x| Tensor::given(x.to_shared().into_dyn());
+    [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>; |x| Tensor::given(x.to_shared().into_dyn());
 }
 
 /// What is inside, for the other modules.
@@ -133,7 +133,10 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     /// An elementwise operation on operands that are known to broadcast together.
     pub(crate) fn zip(&self, op: Binary, other: &Self) -> Self {
-        Self::apply(op, &[self, other])
+        match (&self.data, &other.data) {
+            (&Tensor::Scalar(a), &Tensor::Scalar(b)) => graph::apply_to_numbers(op, [a, b], [self, other]),
+            _ => Self::apply(op, &[self, other]),
+        }
     }
 
     pub(crate) fn alias(&self) -> Self {
@@ -151,12 +154,16 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         if same(self.shape(), shape) {
             return self.clone();
         }
-        Self::apply(BroadcastTo { shape: Shape::from_slice(shape) }, &[self])
+        Self::apply(BroadcastTo { shape: copied(shape) }, &[self])
     }
 
     /// The sum over the axes along which `shape` was broadcast to this value's.
+    #[inline]
     pub(crate) fn sum_to(self, shape: &[usize]) -> Self {
-        self.sum_to_aligned(shape, false)
+        match same(self.shape(), shape) {
+            true => self,
+            false => self.sum_to_aligned(shape, false),
+        }
     }
 
     /// The same; in a `batch`, the first axes of both belong together, whatever the number of the others.
@@ -164,9 +171,13 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         if same(self.shape(), shape) {
             return self;
         }
-        let from = Shape::from_slice(self.shape());
+        let from = copied(self.shape());
         let fixed = usize::from(batch);
-        let axes = broadcast_axes(&shape[fixed..], &from[fixed..]).iter().map(|axis| axis + fixed).collect();
+        let axes: Shape =
+            broadcast_axes(&shape[fixed..], &from[fixed..]).iter().map(|axis| axis + fixed).collect();
+        if self.node.is_none() {
+            return Value { data: self.data.reduce_to::<B>(Reduction::Sum, &axes, shape), node: None };
+        }
         let along = Along { axes, keepdims: true, from };
         Self::apply(Sum(along), &[&self]).with_shape("reshape", Shape::from_slice(shape))
     }

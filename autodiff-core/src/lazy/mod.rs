@@ -245,11 +245,11 @@ impl<T: Scalar> Lazy<T> {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fusing {
-    /// Those of arrays so large that it pays.
+    /// Those of arrays so large that it pays. Arrays of a few elements do not get to the backend.
     WhereItPays,
     /// All of arrays.
     Always,
-    /// None: each is computed on its own, as soon as it is called.
+    /// None: each is computed by the backend on its own, as soon as it is called.
     Never,
 }
 
@@ -276,6 +276,12 @@ const SMALL: usize = 2048;
 /// Whether an operation over so many elements of computed operands is itself computed at once.
 pub(crate) fn is_immediate(elements: usize) -> bool {
     elements <= SMALL && FUSING.get() != Fusing::Always
+}
+
+/// Whether arrays of a few elements are worked on apart from others, without the backend.
+#[inline]
+pub(crate) fn are_few_apart() -> bool {
+    FUSING.get() == Fusing::WhereItPays
 }
 
 /// Whether so many elements are one row of a program.

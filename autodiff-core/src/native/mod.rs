@@ -18,6 +18,7 @@ use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 
 pub(crate) use matmul::matmul;
+pub(crate) use reduce::{fold_slice, sum_slice};
 pub use update::{all_finite, update};
 
 /// The pure-Rust backend: no system library, no C compiler.

@@ -20,7 +20,7 @@ pub(super) fn reduce<T: Scalar>(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usi
 }
 
 /// The reduction of elements that are packed.
-pub(super) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
+pub(crate) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
     match op {
         Reduction::Sum => sum_slice(x),
         Reduction::Mean => mean_slice(x),
@@ -100,7 +100,8 @@ fn sum_strided<T: Scalar>(lane: ArrayView1<'_, T>) -> T {
     }
 }
 
-fn sum_slice<T: Scalar>(x: &[T]) -> T {
+/// The sum of elements that are packed.
+pub(crate) fn sum_slice<T: Scalar>(x: &[T]) -> T {
     sum_of(x, |x| x)
 }
 

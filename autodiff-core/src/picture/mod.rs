@@ -100,7 +100,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 kind: kind(node),
                 name: node.op().to_owned(),
                 label: node.existing_meta().and_then(|meta| meta.label.clone()),
-                shape: node.shape.clone(),
+                shape: node.shape().into(),
                 inputs,
             });
         }

@@ -33,7 +33,7 @@ impl<T: Scalar, B: Backend<T>> Checkpoint<T, B> {
         let Some((root, leaf)) = y.tracked().zip(inner.tracked()) else { return y };
         let inputs: Vec<Value<T, B>> = (graph::captured(root, leaf.id).into_iter())
             .filter(|node| x.tracked().is_none_or(|x| x.id != node.id))
-            .map(|node| Value::from_parts(Tensor::full(T::zero(), &node.shape), Some(node)))
+            .map(|node| Value::from_parts(Tensor::full(T::zero(), node.shape()), Some(node)))
             .collect();
         let known = Arc::new(Mutex::new(Some(y.tensor().clone())));
         let inputs: Vec<_> = std::iter::once(x).chain(&inputs).collect();

@@ -33,7 +33,7 @@ use crate::graph::Primal;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
-use elementwise::Numbers;
+use elementwise::{AtFew, AtNumbers, Numbers, Partial};
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -137,10 +137,19 @@ impl<T: Scalar, B: Backend<T>> Recorded<T, B> {
     }
 
     /// What `vjp` gives where all is numbers.
-    pub fn number_vjp(&self, at: &Numbers<T>, g: T, i: usize) -> Option<T> {
+    pub fn number_vjp(&self, at: &AtNumbers<T>, g: T, i: usize) -> Option<T> {
         match self {
             Recorded::Unary(rule) => rule.number_vjp(at, g),
             Recorded::Binary(rule) => rule.number_vjp(at, g, i),
+            Recorded::Other(rule) => unreachable!("{} has no derivative at numbers", rule.name()),
+        }
+    }
+
+    /// The derivative with respect to input `i` where all is arrays of a few elements.
+    pub fn slopes(&self, at: &AtFew<'_, T>, i: usize) -> Partial<Numbers<T>> {
+        match self {
+            Recorded::Unary(rule) => rule.slopes(at),
+            Recorded::Binary(rule) => rule.slopes(at, i),
             Recorded::Other(rule) => unreachable!("{} has no derivative at numbers", rule.name()),
         }
     }

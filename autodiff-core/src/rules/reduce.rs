@@ -19,8 +19,7 @@ pub(crate) struct Along {
 
 impl Along {
     fn reduce<T: Scalar, B: Backend<T>>(&self, op: Reduction, x: &Tensor<T>) -> Tensor<T> {
-        let kept = x.reduce::<B>(op, &self.axes);
-        if self.keepdims { kept } else { kept.reshape(&reduced(&self.from, &self.axes, false)) }
+        x.reduce_to::<B>(op, &self.axes, &reduced(&self.from, &self.axes, self.keepdims))
     }
 
     /// The same of each part along a leading axis of length `n`.
@@ -40,7 +39,10 @@ impl Along {
 
     /// A value of the result's shape, repeated to the input's.
     fn spread<T: Scalar, B: Backend<T>>(&self, g: &Value<T, B>) -> Value<T, B> {
-        self.keep(g).spread_to(&self.from)
+        match g.ndim() {
+            0 => g.spread_to(&self.from),
+            _ => self.keep(g).spread_to(&self.from),
+        }
     }
 
     fn count(&self) -> usize {

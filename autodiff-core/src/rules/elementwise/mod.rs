@@ -1,8 +1,8 @@
 //! The elementwise rows of the table.
 //!
 //! A row reads: name, function of numbers, derivative, and the range its tests draw from. The derivative's parameters
-//! are the inputs and the output; `_` is one it does not read, which is then not kept. It is compiled twice, over `Value`s
-//! and over plain [`Number`]s, and so made of what both have: the operations of the table and the operators.
+//! are the inputs and the output; `_` is one it does not read, which is then not kept. It is compiled over `Value`s, over plain
+//! [`Number`]s and over a few [`Numbers`] at once, and so made of what all have: the operations of the table and the operators.
 //!
 //! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
 //! function that does not vectorise, for the few elements where the first one is not exact. A row that says `with F`
@@ -75,6 +75,24 @@ impl<T: Scalar> Partial<Number<T>> {
     }
 }
 
+impl<T: Scalar> Partial<Numbers<T>> {
+    /// Writes the product with a cotangent.
+    pub(crate) fn times(self, g: Lanes<'_, T>, y: &mut [T]) {
+        match self {
+            Partial::Constant(c) => Binary::mul.apply(Lanes::Same(T::of(c)), g, y),
+            Partial::Varying(d) => Binary::chain.apply(g, Lanes::Each(d.elements()), y),
+            Partial::Scaled(c, d) => {
+                let scaled = c * Numbers::new(d.elements().len(), g);
+                Binary::chain.apply(Lanes::Each(scaled.elements()), Lanes::Each(d.elements()), y);
+            }
+            Partial::Factored(d, factor) => {
+                let d = d.zip(Binary::chain, &factor);
+                Binary::chain.apply(g, Lanes::Each(d.elements()), y);
+            }
+        }
+    }
+}
+
 impl<V> From<f64> for Partial<V> {
     fn from(c: f64) -> Self {
         Partial::Constant(c)
@@ -95,7 +113,7 @@ macro_rules! varying {
         }
     )* };
 }
-varying!([B: Backend<T>] Value<T, B>, [] Number<T>);
+varying!([B: Backend<T>] Value<T, B>, [] Number<T>, [] Numbers<T>);
 
 /// Whether a derivative reads a parameter, and, if so, its name for the derivative's body.
 macro_rules! reads {
@@ -113,14 +131,17 @@ macro_rules! bind {
     };
 }
 
-/// Writes the derivatives of all rows, of one text, over values and over numbers.
+/// Writes the derivatives of all rows, of one text, over values, over numbers and over a few numbers at once.
 macro_rules! derivatives {
     ([$($generics:tt)*] ($self:ident, $at:ident $(, $i:ident)?) $body:block) => {
         #[allow(unused_variables)] // not every derivative reads the parameter
         fn partial<$($generics)* B: Backend<T>>($self, $at: &Primal<'_, T, B> $(, $i: usize)?) -> Partial<Value<T, B>> $body
 
         #[allow(unused_variables, clippy::op_ref)] // written for values
-        fn slope<$($generics)*>($self, $at: &Numbers<T> $(, $i: usize)?) -> Partial<Number<T>> $body
+        fn slope<$($generics)*>($self, $at: &AtNumbers<T> $(, $i: usize)?) -> Partial<Number<T>> $body
+
+        #[allow(unused_variables, clippy::op_ref)] // written for values
+        pub(crate) fn slopes<$($generics)*>($self, $at: &AtFew<'_, T> $(, $i: usize)?) -> Partial<Numbers<T>> $body
     };
 }
 
@@ -210,19 +231,26 @@ macro_rules! unary {
             }
 
             /// The cotangent of a number, given that of the result, `g`. `None` is zero.
-            pub(crate) fn number_vjp(self, at: &Numbers<T>, g: T) -> Option<T> {
+            pub(crate) fn number_vjp(self, at: &AtNumbers<T>, g: T) -> Option<T> {
                 self.slope(at).times(g)
             }
         }
 
         impl<T: Scalar> Number<T> { $(
             #[inline]
-            pub(crate) fn $name(self $(, $p: $pt)?) -> Self {
+            pub(crate) fn $name(&self $(, $p: $pt)?) -> Self {
                 let $x = self.0;
                 Number(on_number!([$($mul_add)?] |y| Unary::$name $({ $p })?.apply(&[$x], y), {
                     $(if $rare { return Number($then); })?
                     $f
                 }))
+            }
+        )* }
+
+        #[allow(dead_code)] // not every operation stands in a derivative
+        impl<T: Scalar> Numbers<T> { $(
+            pub(crate) fn $name(&self $(, $p: $pt)?) -> Self {
+                self.map(Unary::$name $({ $p })?)
             }
         )* }
 
@@ -360,7 +388,7 @@ macro_rules! binary {
             }
 
             /// The cotangent of number `i`, given that of the result, `g`. `None` is zero.
-            pub(crate) fn number_vjp<T: Scalar>(self, at: &Numbers<T>, g: T, i: usize) -> Option<T> {
+            pub(crate) fn number_vjp<T: Scalar>(self, at: &AtNumbers<T>, g: T, i: usize) -> Option<T> {
                 self.slope(at, i).times(g)
             }
         }
@@ -451,7 +479,7 @@ mod pair;
 mod unary;
 
 pub use binary::Binary;
-pub(crate) use number::{Number, Numbers};
+pub(crate) use number::{AtFew, AtNumbers, Number, Numbers};
 pub(crate) use pair::Pair;
 pub use unary::Unary;
 
@@ -512,7 +540,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Select {
         Needs { inputs: 1, output: false }
     }
     fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
-        Tensor::elementwise::<B>(Elementwise::Select, x)
+        Tensor::elementwise::<B, 3>(Elementwise::Select, [x[0], x[1], x[2]])
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let zero = Value::number(T::zero());

@@ -1,6 +1,9 @@
-//! Derivatives at plain numbers: what the table states over `Value`s, without their records.
+//! Derivatives at plain numbers, one or a few: what the table states over `Value`s, without their records.
 
+use super::Unary;
 use crate::backend::Binary;
+use crate::few::MOST;
+use crate::native::simd::Lanes;
 use crate::scalar::Scalar;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -8,75 +11,153 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Number<T>(pub T);
 
-/// One application of an operation to numbers, as a derivative sees it: what it reads is there.
+impl<T: Scalar> Number<T> {
+    #[inline]
+    pub fn zip(self, op: Binary, other: &Self) -> Self {
+        Number(op.call(self.0, other.0))
+    }
+
+    #[inline]
+    fn same(self, x: T) -> Self {
+        Number(x)
+    }
+}
+
+/// The elements of an array of a few, with the same methods.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbers<T> {
+    len: usize,
+    elements: [T; MOST],
+}
+
+impl<T: Scalar> Numbers<T> {
+    #[inline]
+    pub fn new(len: usize, x: Lanes<'_, T>) -> Self {
+        let mut elements = [T::zero(); MOST];
+        match x {
+            Lanes::Each(x) => elements.iter_mut().zip(x).for_each(|(to, &from)| *to = from),
+            Lanes::Same(x) => elements.fill(x),
+        }
+        Numbers { len, elements }
+    }
+
+    #[inline]
+    pub fn elements(&self) -> &[T] {
+        &self.elements[..self.len]
+    }
+
+    #[inline]
+    fn filled(self, fill: impl FnOnce(&mut [T])) -> Self {
+        let mut elements = [T::zero(); MOST];
+        fill(&mut elements[..self.len]);
+        Numbers { elements, ..self }
+    }
+
+    #[inline]
+    pub fn map(&self, op: Unary<T>) -> Self {
+        self.filled(|y| op.apply(self.elements(), y))
+    }
+
+    #[inline]
+    pub fn zip(&self, op: Binary, other: &Self) -> Self {
+        self.filled(|y| op.apply(Lanes::Each(self.elements()), Lanes::Each(other.elements()), y))
+    }
+
+    #[inline]
+    fn same(&self, x: T) -> Self {
+        Numbers { elements: [x; MOST], ..*self }
+    }
+}
+
+/// One application of an operation to numbers, as a derivative sees it: what it reads is there.
+pub(crate) struct AtNumbers<T> {
     pub inputs: [T; 2],
     pub output: T,
 }
 
-impl<T: Scalar> Numbers<T> {
+impl<T: Scalar> AtNumbers<T> {
+    #[inline]
     pub(super) fn x(&self, i: usize) -> Number<T> {
         Number(self.inputs[i])
     }
 
+    #[inline]
     pub(super) fn y(&self) -> Number<T> {
         Number(self.output)
     }
 }
 
-impl<T: Scalar> Number<T> {
-    pub fn zip(self, op: Binary, other: &Self) -> Self {
-        Number(op.call(self.0, other.0))
+/// The same of arrays of a few elements.
+pub(crate) struct AtFew<'a, T> {
+    pub len: usize,
+    pub inputs: [Lanes<'a, T>; 2],
+    pub output: Lanes<'a, T>,
+}
+
+impl<T: Scalar> AtFew<'_, T> {
+    pub(super) fn x(&self, i: usize) -> Numbers<T> {
+        Numbers::new(self.len, self.inputs[i])
     }
+
+    pub(super) fn y(&self) -> Numbers<T> {
+        Numbers::new(self.len, self.output)
+    }
+}
+
+/// An operation on numbers, of one or the other kind.
+macro_rules! apply {
+    (Number: $op:ident, $a:expr, $b:expr) => {
+        Number($a.0.$op($b.0))
+    };
+    (Numbers: $op:ident, $a:expr, $b:expr) => {
+        $a.zip(Binary::$op, &$b)
+    };
 }
 
 /// Writes an operator between numbers by value and by reference, and between a number and one of `T` or `f64`.
 macro_rules! operator {
-    ($Op:ident $op:ident; $([$left:ty, $right:ty] |$a:ident, $b:ident| $lhs:expr, $rhs:expr;)*) => { $(
+    ($Op:ident $op:ident; $([$left:ty, $right:ty => $N:ident] |$a:ident, $b:ident| $lhs:expr, $rhs:expr;)*) => { $(
         impl<T: Scalar> $Op<$right> for $left {
-            type Output = Number<T>;
-            fn $op(self, other: $right) -> Number<T> {
+            type Output = $N<T>;
+            #[inline]
+            fn $op(self, other: $right) -> $N<T> {
                 let ($a, $b) = (self, other);
-                Number($Op::$op($lhs, $rhs))
+                apply!($N: $op, $lhs, $rhs)
             }
         }
     )* };
 }
 
 macro_rules! operators {
-    ($($Op:ident $op:ident;)*) => { $(
-        operator! { $Op $op;
-            [Number<T>, Number<T>] |a, b| a.0, b.0;
-            [Number<T>, &Number<T>] |a, b| a.0, b.0;
-            [&Number<T>, Number<T>] |a, b| a.0, b.0;
-            [&Number<T>, &Number<T>] |a, b| a.0, b.0;
-            [Number<T>, T] |a, b| a.0, b;
-            [&Number<T>, T] |a, b| a.0, b;
-            [f64, Number<T>] |a, b| T::of(a), b.0;
-            [f64, &Number<T>] |a, b| T::of(a), b.0;
+    ($N:ident: $($Op:ident $op:ident;)*) => {
+        $(operator! { $Op $op;
+            [$N<T>, $N<T> => $N] |a, b| a, b;
+            [$N<T>, &$N<T> => $N] |a, b| a, b;
+            [&$N<T>, $N<T> => $N] |a, b| a, b;
+            [&$N<T>, &$N<T> => $N] |a, b| a, b;
+            [$N<T>, T => $N] |a, b| a, a.same(b);
+            [&$N<T>, T => $N] |a, b| a, a.same(b);
+            [f64, $N<T> => $N] |a, b| b.same(T::of(a)), b;
+            [f64, &$N<T> => $N] |a, b| b.same(T::of(a)), b;
+        })*
+
+        impl<T: Scalar> Neg for &$N<T> {
+            type Output = $N<T>;
+            fn neg(self) -> $N<T> {
+                $N::neg(self)
+            }
         }
-    )* };
-}
-operators! {
-    Add add;
-    Sub sub;
-    Mul mul;
-    Div div;
-}
 
-impl<T: Scalar> Neg for Number<T> {
-    type Output = Self;
-    fn neg(self) -> Self {
-        Number(-self.0)
-    }
+        impl<T: Scalar> Neg for $N<T> {
+            type Output = $N<T>;
+            fn neg(self) -> $N<T> {
+                $N::neg(&self)
+            }
+        }
+    };
 }
-
-impl<T: Scalar> Neg for &Number<T> {
-    type Output = Number<T>;
-    fn neg(self) -> Number<T> {
-        Number(-self.0)
-    }
-}
+operators! { Number: Add add; Sub sub; Mul mul; Div div; }
+operators! { Numbers: Add add; Sub sub; Mul mul; Div div; }
 
 #[cfg(test)]
 mod tests {
