@@ -102,10 +102,12 @@ pub(crate) fn fetch<T, const WRITE: bool>(x: &[T]) {
         let start = x.as_ptr().cast::<i8>();
         for at in 0..size_of_val(x).div_ceil(LINE) {
             let line = start.wrapping_add(at * LINE);
-            // SAFETY: all machines of the architecture have the instruction or ignore it, and it accesses nothing.
-            match WRITE {
-                true => unsafe { _mm_prefetch::<_MM_HINT_ET0>(line) },
-                false => unsafe { _mm_prefetch::<_MM_HINT_T0>(line) },
+            if WRITE {
+                // SAFETY: every machine has the instruction or ignores it, and it accesses nothing.
+                unsafe { _mm_prefetch::<_MM_HINT_ET0>(line) };
+            } else {
+                // SAFETY: every machine has the instruction, and it accesses nothing.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
             }
         }
     }

@@ -137,10 +137,10 @@ macro_rules! derivatives {
         #[allow(unused_variables)] // not every derivative reads the parameter
         fn partial<$($generics)* B: Backend<T>>($self, $at: &Primal<'_, T, B> $(, $i: usize)?) -> Partial<Value<T, B>> $body
 
-        #[allow(unused_variables, clippy::op_ref)] // written for values
+        #[allow(unused_variables, clippy::op_ref, clippy::clone_on_copy)] // written for values
         fn slope<$($generics)*>($self, $at: &AtNumbers<T> $(, $i: usize)?) -> Partial<Number<T>> $body
 
-        #[allow(unused_variables, clippy::op_ref)] // written for values
+        #[allow(unused_variables, clippy::op_ref, clippy::clone_on_copy)] // written for values
         pub(crate) fn slopes<$($generics)*>($self, $at: &AtFew<'_, T> $(, $i: usize)?) -> Partial<Numbers<T>> $body
     };
 }
