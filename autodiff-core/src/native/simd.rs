@@ -95,6 +95,7 @@ pub(crate) const LINE: usize = 64;
 
 /// Asks for memory that is soon read, or written, to be brought into the cache, without waiting for it.
 #[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
 pub(crate) fn fetch<T, const WRITE: bool>(x: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
