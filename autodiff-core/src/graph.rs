@@ -2,6 +2,7 @@
 
 use crate::backend::{Backend, Binary};
 use crate::few::Dims;
+use crate::follow::{self, Tangents};
 use crate::frontier::Frontier;
 use crate::native::simd::Lanes;
 use crate::node::{Edge, Node, Operation, Source};
@@ -27,7 +28,7 @@ pub(crate) struct Primal<'a, T: Scalar, B: Backend<T>> {
     batch: Option<usize>,
 }
 
-impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
+impl<'a, T: Scalar, B: Backend<T>> Primal<'a, T, B> {
     fn value(&self, data: Option<Tensor<T>>, node: Option<&Arc<Node<T, B>>>) -> Value<T, B> {
         let data =
             data.unwrap_or_else(|| panic!("{}: a derivative reads what it does not keep", self.node.op()));
@@ -88,6 +89,11 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
         self.operation.count()
     }
 
+    /// For one derivative, which is to be differentiated again.
+    pub fn attached(node: &'a Arc<Node<T, B>>, operation: &'a Operation<T, B>) -> Self {
+        Primal { node, operation, attached: true, batch: None }
+    }
+
     /// What is of the output's shape, summed over the axes along which input `i` was broadcast.
     pub fn undone(&self, part: Value<T, B>, i: usize) -> Value<T, B> {
         match self.batch {
@@ -132,7 +138,7 @@ impl<T: Scalar, B: Backend<T>> Primal<'_, T, B> {
     }
 
     /// The tangent of the output due to that of input `i`, of a shape that broadcasts to the output's.
-    fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+    pub fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let Some(n) = self.batch else { return rule.jvp(self, t, i) };
         match rule.batched(n) {
             Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape().len() + 1), i),
@@ -217,6 +223,9 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
     rule: R,
     inputs: &[&Value<T, B>],
 ) -> Value<T, B> {
+    if follow::is_following() && rule.reads_elements() {
+        follow::compute_together(inputs);
+    }
     let data = match inputs {
         [x] => rule.eval(&[x.tensor()]),
         [a, b] => rule.eval(&[a.tensor(), b.tensor()]),
@@ -226,8 +235,15 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
         return Value::from_parts(data, None);
     }
     let operation = Operation::new(rule.recorded(), inputs, &data);
+    Value::from_parts(data, Some(recorded_node(operation)))
+}
+
+fn recorded_node<T: Scalar, B: Backend<T>>(operation: Operation<T, B>) -> Arc<Node<T, B>> {
     let node = Node::new(Source::Operation(operation));
-    Value::from_parts(data, Some(node))
+    if follow::is_following() {
+        follow::follow(&node);
+    }
+    node
 }
 
 /// The same of an operation on two numbers.
@@ -243,7 +259,7 @@ pub(crate) fn apply_to_numbers<T: Scalar, B: Backend<T>>(
     }
     let at = AtNumbers { inputs: numbers, output };
     let operation = Operation::of_numbers(Recorded::Binary(op), inputs.map(Value::node), at);
-    Value::from_parts(data, Some(Node::new(Source::Operation(operation))))
+    Value::from_parts(data, Some(recorded_node(operation)))
 }
 
 /// What a reverse sweep goes through, and how.
@@ -478,12 +494,10 @@ pub(crate) fn captured<T: Scalar, B: Backend<T>>(
 /// `None` is zero. Nodes with smaller numbers than `oldest` have no tangents but those given.
 pub(crate) fn forward<T: Scalar, B: Backend<T>>(
     roots: &[&Arc<Node<T, B>>],
-    tangents: &[(&Arc<Node<T, B>>, Value<T, B>)],
+    mut known: Tangents<T, B>,
     oldest: u64,
     batch: Option<usize>,
 ) -> Vec<Option<Value<T, B>>> {
-    let mut known: BTreeMap<u64, Value<T, B>> =
-        tangents.iter().map(|(node, t)| (node.id, t.clone())).collect();
     let mut nodes = BTreeMap::new();
     let mut stack = roots.to_vec();
     while let Some(node) = stack.pop() {
@@ -499,14 +513,14 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
         let at = Primal { node, operation, attached: true, batch };
         let rule = operation.rule();
         let parts = (0..operation.count()).filter_map(|i| {
-            let t = known.get(&operation.tracked(i)?.id)?;
+            let t = known.get(&operation.tracked(i)?.id)?.as_ref()?;
             at.tangent(&**rule, t, i)
         });
         if let Some(sum) = parts.reduce(|sum, part| sum + part) {
             let whole =
                 batch.map_or_else(|| Shape::from_slice(node.shape()), |n| with_leading(n, node.shape()));
-            known.insert(id, sum.spread_to(&whole));
+            known.insert(id, Some(sum.spread_to(&whole)));
         }
     }
-    roots.iter().map(|root| known.get(&root.id).cloned()).collect()
+    roots.iter().map(|root| known.get(&root.id).cloned().flatten()).collect()
 }

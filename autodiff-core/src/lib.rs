@@ -77,6 +77,7 @@ mod compose;
 mod elementwise;
 mod error;
 mod few;
+mod follow;
 mod frontier;
 mod graph;
 mod lazy;

@@ -187,9 +187,15 @@ pub(crate) struct Meta<T> {
     pub retain: bool,
 }
 
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 impl<T: Scalar, B: Backend<T>> Node<T, B> {
+    /// The number of the next node.
+    pub fn next_id() -> u64 {
+        NEXT.load(Ordering::Relaxed)
+    }
+
     pub fn new(source: Source<T, B>) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Arc::new(Node { id, source, meta: OnceLock::new() })
     }

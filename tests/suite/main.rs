@@ -5,6 +5,7 @@ mod common;
 mod convolution;
 mod costs;
 mod elementwise;
+mod forward;
 mod fusion;
 mod graph;
 mod layers;

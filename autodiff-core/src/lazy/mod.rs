@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 pub(crate) use plan::evaluate;
 
@@ -57,6 +57,8 @@ pub(crate) struct Expr<T> {
     operands: Mutex<SmallVec<[Tensor<T>; 2]>>,
     result: OnceLock<Tensor<T>>,
     computed: AtomicU8,
+    /// What is computed with it, if it is still there.
+    companion: OnceLock<Weak<Expr<T>>>,
 }
 
 impl<T: fmt::Debug> fmt::Debug for Expr<T> {
@@ -73,6 +75,10 @@ impl<T: Scalar> Expr<T> {
 
     fn is_done(&self) -> bool {
         self.result.get().is_some()
+    }
+
+    fn companion(&self) -> Option<Arc<Self>> {
+        self.companion.get()?.upgrade()
     }
 
     fn set(&self, result: Tensor<T>) {
@@ -135,6 +141,7 @@ impl<T: Scalar> Lazy<T> {
             operands: Mutex::new(operands),
             result: OnceLock::new(),
             computed: AtomicU8::new(0),
+            companion: OnceLock::new(),
         });
         if FUSING.get() == Fusing::Never {
             expr.result();
@@ -168,6 +175,16 @@ impl<T: Scalar> Lazy<T> {
 
     pub fn is_done(&self) -> bool {
         self.expr.is_done()
+    }
+
+    /// Has both computed together, whichever is looked at first, as long as both are there.
+    pub fn accompany(&self, other: &Self) {
+        let (a, b) = (&self.expr, &other.expr);
+        if !Arc::ptr_eq(a, b) {
+            // One that has a companion keeps it.
+            let _ = a.companion.set(Arc::downgrade(b));
+            let _ = b.companion.set(Arc::downgrade(a));
+        }
     }
 
     pub fn expr(&self) -> &Arc<Expr<T>> {

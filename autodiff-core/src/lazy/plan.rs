@@ -23,13 +23,16 @@ pub(super) const LONGEST_ROW: usize = 8192;
 pub(crate) fn evaluate<T: Scalar>(roots: impl IntoIterator<Item = Arc<Expr<T>>>) {
     let mut pending: Vec<Arc<Expr<T>>> = Vec::new();
     for root in roots {
-        if let Op::Product(matmul, batch) = &root.op {
-            // No operands: another thread has just computed it.
-            if let [a, b] = root.operands().as_slice() {
-                root.set(matmul(a, b, batch));
+        let companion = root.companion();
+        for root in [Some(root), companion].into_iter().flatten() {
+            if let Op::Product(matmul, batch) = &root.op {
+                // No operands: another thread has just computed it.
+                if let [a, b] = root.operands().as_slice() {
+                    root.set(matmul(a, b, batch));
+                }
+            } else if !root.is_done() && !pending.iter().any(|other| Arc::ptr_eq(other, &root)) {
+                pending.push(root);
             }
-        } else if !root.is_done() && !pending.iter().any(|other| Arc::ptr_eq(other, &root)) {
-            pending.push(root);
         }
     }
     // The largest index space first: what is smaller may be computed on the way.

@@ -2,6 +2,7 @@
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
+use crate::follow::Tangents;
 use crate::graph::{self, Primal, Sweep};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
@@ -91,7 +92,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
             let (inner, y) = self.again(at);
             let leaf = inner.tracked()?;
             let node = if i == 0 { leaf } else { at.node(i)? };
-            graph::forward(&[y.tracked()?], &[(node, t.clone())], leaf.id, at.batch()).remove(0)
+            graph::forward(&[y.tracked()?], Tangents::from([(node.id, Some(t.clone()))]), leaf.id, at.batch())
+                .remove(0)
         })
     }
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {

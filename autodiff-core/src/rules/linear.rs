@@ -59,6 +59,9 @@ impl<T: Scalar, B: Backend<T>, L: Linear + Listed<T, B>> Rule<T, B> for L {
     fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
         Linear::batched(self, n).map(Listed::recorded)
     }
+    fn is_followed(&self) -> bool {
+        true
+    }
     fn broadcasts(&self) -> bool {
         Linear::broadcasts(self)
     }

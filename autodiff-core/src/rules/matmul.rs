@@ -63,10 +63,17 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Matmul {
         })
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        let product = Matmul { batch: self.batch.clone(), later: at.batch().is_none() };
         Some(match i {
-            0 => Value::apply(Matmul::new(self.batch.clone()), &[t, &at.x(1)]),
-            _ => Value::apply(Matmul::new(self.batch.clone()), &[&at.x(0), t]),
+            0 => Value::apply(product, &[t, &at.x(1)]),
+            _ => Value::apply(product, &[&at.x(0), t]),
         })
+    }
+    fn reads_elements(&self) -> bool {
+        true
+    }
+    fn is_followed(&self) -> bool {
+        true
     }
     fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
         Some(Matmul::new(with_leading(n, &self.batch)).recorded())

@@ -75,6 +75,16 @@ pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether the operation reads the elements of its inputs as soon as it is called.
+    fn reads_elements(&self) -> bool {
+        false
+    }
+
+    /// Whether its tangent costs nothing until it is looked at.
+    fn is_followed(&self) -> bool {
+        false
+    }
+
     /// Whether inputs with fewer axes than the output are aligned with its last ones.
     fn broadcasts(&self) -> bool {
         false

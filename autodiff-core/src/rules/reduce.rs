@@ -217,6 +217,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for LogSumExp {
     fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
         Some(LogSumExp(self.0.batched(n)).recorded())
     }
+    fn is_followed(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Scalar, B: Backend<T>> Listed<T, B> for LogSumExp {
@@ -270,6 +273,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Softmax {
     }
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
         Some(Softmax { axes: after(&self.axes) }.recorded())
+    }
+    fn is_followed(&self) -> bool {
+        true
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whole matrices of derivatives, as one sweep with all directions side by side.
 
 use super::linear::outside;
-use super::{differentiated, directed, replaced, try_grad, try_tangents, values, within};
+use super::{differentiated, directed, replaced, try_follow, try_grad, values, within};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph::{self, with_leading};
@@ -164,8 +164,8 @@ pub fn try_hvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
 ) -> Result<P, Error> {
     let products = graph::recorded(|| {
         let inner = replaced(x, within);
-        let gradient = try_grad(f, &inner)?;
-        try_tangents(&values(&gradient), &directed("hvp", &inner, v)?)
+        let directed = directed("hvp", &inner, v)?;
+        Ok(try_follow(&directed, || try_grad(f, &inner), |gradient| values(gradient))?.1)
     })?;
     let mut products = products.iter().map(outside);
     Ok(replaced(x, |_| products.next().expect("one for each value")))

@@ -1,6 +1,6 @@
 //! Derivatives in a direction, and the linear maps that a derivative is.
 
-use super::{check_shape, differentiated, directed, replaced, values, within, zeros};
+use super::{check_shape, differentiated, directed, replaced, try_follow, values, within, zeros};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
@@ -41,8 +41,12 @@ pub fn try_jvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
 ) -> Result<(Value<T, B>, Value<T, B>), Error> {
     let [y, dy] = differentiated(|| {
         let inner = replaced(x, within);
-        let y = f(&inner);
-        let dy = y.try_tangent(&directed("jvp", &inner, tangent)?)?;
+        let (y, mut dy) = try_follow(&directed("jvp", &inner, tangent)?, || Ok(f(&inner)), |y| vec![y])?;
+        let dy = dy.remove(0);
+        // They have most of their work in common.
+        if let (Some(y), Some(dy)) = (y.tensor().pending(), dy.tensor().pending()) {
+            y.accompany(dy);
+        }
         Ok([y, dy])
     })?;
     Ok((y, dy))

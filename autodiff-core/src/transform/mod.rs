@@ -18,11 +18,14 @@ pub use linear::{LinearMap, jvp, linearize, try_jvp, vjp};
 
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
+use crate::follow::{self, Tangents};
 use crate::graph::{self, with_leading};
+use crate::node::Node;
 use crate::parameters::{Parameters, Path};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
+use std::sync::Arc;
 
 /// Derivatives, which are constants where they are taken inside `no_grad`.
 fn differentiated<T: Scalar, B: Backend<T>, const N: usize>(
@@ -89,7 +92,9 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     pub(crate) fn tangents(&self, x: &Self, t: Self) -> Self {
         let n = t.shape()[0];
         let root = self.tracked().zip(x.tracked());
-        let found = root.and_then(|(root, x)| graph::forward(&[root], &[(x, t)], x.id, Some(n)).remove(0));
+        let found = root.and_then(|(root, x)| {
+            graph::forward(&[root], Tangents::from([(x.id, Some(t))]), x.id, Some(n)).remove(0)
+        });
         found.unwrap_or_else(|| {
             Value::from_parts(Tensor::full(T::zero(), &with_leading(n, self.shape())), None)
         })
@@ -118,17 +123,50 @@ fn try_tangents<T: Scalar, B: Backend<T>>(
     of: &[&Value<T, B>],
     tangents: &[(&Value<T, B>, &Value<T, B>)],
 ) -> Result<Vec<Value<T, B>>, Error> {
-    let mut known = Vec::new();
+    let given = given(tangents)?;
+    let known = given.iter().map(|(node, t)| (node.id, Some(t.clone()))).collect();
+    Ok(rest(of, known, &given))
+}
+
+/// What a function makes of some values, and the tangents of those `of` it, given theirs; most are taken while it runs.
+fn try_follow<T: Scalar, B: Backend<T>, R>(
+    tangents: &[(&Value<T, B>, &Value<T, B>)],
+    f: impl FnOnce() -> Result<R, Error>,
+    of: impl Fn(&R) -> Vec<&Value<T, B>>,
+) -> Result<(R, Vec<Value<T, B>>), Error> {
+    let given = given(tangents)?;
+    let (made, known) = follow::following(&given, f);
+    let made = made?;
+    let found = rest(&of(&made), known, &given);
+    Ok((made, found))
+}
+
+/// Values that are given their tangents.
+type Given<'a, T, B> = Vec<(&'a Arc<Node<T, B>>, Value<T, B>)>;
+
+fn given<'a, T: Scalar, B: Backend<T>>(
+    tangents: &[(&'a Value<T, B>, &Value<T, B>)],
+) -> Result<Given<'a, T, B>, Error> {
+    let mut given = Vec::with_capacity(tangents.len());
     for (x, t) in tangents {
         check_shape("jvp", t, x)?;
-        known.push((x.require_tracked("jvp")?, (*t).clone()));
+        given.push((x.require_tracked("jvp")?, (*t).clone()));
     }
-    let oldest = known.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
+    Ok(given)
+}
+
+/// The tangents of some values, in a sweep through what was not followed.
+fn rest<T: Scalar, B: Backend<T>>(
+    of: &[&Value<T, B>],
+    known: Tangents<T, B>,
+    given: &Given<'_, T, B>,
+) -> Vec<Value<T, B>> {
+    let oldest = given.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
     let roots: Vec<_> = of.iter().filter_map(|y| y.tracked()).collect();
-    let mut found = graph::forward(&roots, &known, oldest, None).into_iter();
+    let mut found = graph::forward(&roots, known, oldest, None).into_iter();
     let tangent =
         |y: &&Value<T, B>| y.tracked().and_then(|_| found.next().flatten()).unwrap_or_else(|| zeros(y));
-    Ok(of.iter().map(tangent).collect())
+    of.iter().map(tangent).collect()
 }
 
 /// The values of a struct.

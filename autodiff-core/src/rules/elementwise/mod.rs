@@ -297,6 +297,9 @@ macro_rules! unary {
             fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
                 Some(Recorded::Unary(*self))
             }
+            fn is_followed(&self) -> bool {
+                true
+            }
             fn broadcasts(&self) -> bool {
                 true
             }
@@ -438,6 +441,9 @@ macro_rules! binary {
             }
             fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
                 Some(Recorded::Binary(*self))
+            }
+            fn is_followed(&self) -> bool {
+                true
             }
             fn broadcasts(&self) -> bool {
                 true
