@@ -74,6 +74,7 @@
 pub mod backend;
 pub mod check;
 mod compose;
+mod copies;
 mod elementwise;
 mod error;
 mod few;

@@ -1,6 +1,7 @@
 //! The data behind a `Value`: immutable, cheap to clone, a plain number where there are no axes.
 
 use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
+use crate::copies;
 use crate::few::{self, Dims, Elements, Few};
 use crate::lazy::{self, Lazy};
 use crate::memory;
@@ -385,7 +386,7 @@ impl<T: Scalar> Tensor<T> {
                 (Some(own), Some(other)) if own.len() == other.len() => {
                     own.iter_mut().zip(other).for_each(|(sum, &x)| *sum += x);
                 }
-                _ => own += &other.view(),
+                _ => copies::add_assign(own, other.view()),
             }
             return self;
         }
@@ -550,7 +551,11 @@ impl<T: Scalar> Tensor<T> {
                     }
                     // In whatever order memory has them.
                     () if long_lengths(whole.shape()) == long_lengths(shape) => fit(whole, shape),
-                    () => whole.to_shape(IxDyn(shape)).expect(same).into_owned().into_shared(),
+                    () => {
+                        let mut dense = memory::array(whole.shape());
+                        copies::assign(dense.view_mut(), whole.view());
+                        dense.into_shared().into_shape_with_order(IxDyn(shape)).expect(same)
+                    }
                 })
             }
         }
@@ -596,15 +601,14 @@ impl<T: Scalar> Tensor<T> {
     /// Zeros of `shape` with `self` in the place of a slice.
     pub fn unslice(&self, info: &[SliceInfoElem], shape: &[usize]) -> Self {
         let mut whole = memory::zeros(shape);
-        whole.slice_mut(info).assign(&self.view());
+        copies::assign(whole.slice_mut(info), self.view());
         Self::new(whole.into_shared())
     }
 
     /// Adds `part` to a slice, in place; gives `self` back where it is not the only holder of its memory.
     pub fn add_to_slice(mut self, info: &[SliceInfoElem], part: &Tensor<T>) -> Result<Self, Self> {
         let Some(mut whole) = self.own_mut() else { return Err(self) };
-        let mut place = whole.slice_mut(info);
-        place += &part.view();
+        copies::add_assign(whole.slice_mut(info), part.view());
         Ok(self)
     }
 
@@ -638,8 +642,8 @@ impl<T: Scalar> Tensor<T> {
         whole = whole.permuted_axes(IxDyn(&inverse(&order)));
         let mut rest = whole.view_mut();
         for view in &views {
-            let (mut place, others) = rest.split_at(Axis(axis), view.len_of(Axis(axis)));
-            place.assign(view);
+            let (place, others) = rest.split_at(Axis(axis), view.len_of(Axis(axis)));
+            copies::assign(place, view.view());
             rest = others;
         }
         Self::new(whole.into_shared())
