@@ -4,7 +4,7 @@ use super::gemm;
 use crate::backend::Backend;
 use crate::memory;
 use crate::scalar::Scalar;
-use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix2};
+use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD, Axis, Ix3};
 
 /// Batched product through `B::gemm`; see [`Backend::matmul`].
 pub(crate) fn matmul<T: Scalar, B: Backend<T>>(
@@ -52,26 +52,43 @@ fn products<T: Scalar, B: Backend<T>>(
         rayon::join(|| products::<T, B>(a, b, c, first), || products::<T, B>(a_rest, b_rest, c_rest, second));
         return;
     }
-    let mut index = vec![0; axes];
+    let Some((&length, outer)) = full.split_last() else {
+        let two = "two axes";
+        let (a, b) = (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
+        return B::gemm(T::one(), a, b, T::zero(), &mut c.into_dimensionality().expect(two));
+    };
+    let kept = c.shape()[..axes].to_vec();
+    let mut index = vec![0; axes - 1];
     loop {
-        // Where several products are added up, the first overwrites what memory held.
-        let first = index.iter().zip(c.shape()).all(|(&i, &n)| n != 1 || i == 0);
-        let beta = if first { T::zero() } else { T::one() };
+        // Along the last of the axes views have a known number of them: taking a matrix costs little beside a small product.
+        let (a, b) = (at::<T>(a.view(), &index), at::<T>(b.view(), &index));
         let mut out = c.view_mut();
-        let (mut left, mut right) = (a.view(), b.view());
         for &i in &index {
-            left.index_axis_inplace(Axis(0), if left.len_of(Axis(0)) == 1 { 0 } else { i });
-            right.index_axis_inplace(Axis(0), if right.len_of(Axis(0)) == 1 { 0 } else { i });
             out.index_axis_inplace(Axis(0), if out.len_of(Axis(0)) == 1 { 0 } else { i });
         }
-        let two = "two axes remain";
-        let (left, right) =
-            (left.into_dimensionality::<Ix2>().expect(two), right.into_dimensionality::<Ix2>().expect(two));
-        B::gemm(T::one(), left, right, beta, &mut out.into_dimensionality::<Ix2>().expect(two));
-        if !advance(&mut index, &full) {
+        let mut out = out.into_dimensionality::<Ix3>().expect("three axes remain");
+        // Where several products are added up, the first overwrites what memory held.
+        let first = index.iter().zip(&kept).all(|(&i, &n)| n != 1 || i == 0);
+        for i in 0..length {
+            let beta = if first && (i == 0 || out.len_of(Axis(0)) != 1) { T::zero() } else { T::one() };
+            let place = |n: usize| if n == 1 { 0 } else { i };
+            let left = a.index_axis(Axis(0), place(a.len_of(Axis(0))));
+            let right = b.index_axis(Axis(0), place(b.len_of(Axis(0))));
+            let n = out.len_of(Axis(0));
+            B::gemm(T::one(), left, right, beta, &mut out.index_axis_mut(Axis(0), place(n)));
+        }
+        if !advance(&mut index, outer) {
             return;
         }
     }
+}
+
+/// What there is at a place along the first axes, of which three are left.
+fn at<'a, T>(mut x: ArrayViewD<'a, T>, index: &[usize]) -> ArrayView3<'a, T> {
+    for &i in index {
+        x.index_axis_inplace(Axis(0), if x.len_of(Axis(0)) == 1 { 0 } else { i });
+    }
+    x.into_dimensionality().expect("three axes remain")
 }
 
 /// The first `at` along an axis, and the others; all, twice, where it has length 1.

@@ -11,6 +11,7 @@ use crate::value::Value;
 /// The value of a function at `x`, and its derivative in the direction `tangent`, of the shape of `x`.
 ///
 /// `x` is a value, or an array, a tuple or a struct of them, and `tangent` another of the same kind; see [`grad`](crate::grad).
+/// The derivative is taken while the function runs, together with what it computes: both cost about two evaluations.
 ///
 /// ```
 /// use autodiff_core::{jvp, native::Value};

@@ -262,7 +262,7 @@ impl<T> Ahead<'_, T> {
 
     fn new(block: usize, steps: usize) -> Self {
         let line = LINE / size_of::<T>();
-        let share = block.div_ceil(steps).max(Self::LINES * line).next_multiple_of(line);
+        let share = block.div_ceil(steps.max(1)).max(Self::LINES * line).next_multiple_of(line);
         Ahead { read: SmallVec::new(), written: SmallVec::new(), block, share, done: 0 }
     }
 
