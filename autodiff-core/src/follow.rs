@@ -4,9 +4,9 @@
 //! sweep a function of a product, `tanh(a b)`, has been computed alone, and its derivative takes the exponential again.
 //! A tangent that is there when the product needs its operand is computed with it, in one pass.
 //!
-//! An operation is followed where its tangent waits until it is looked at, so that it costs nothing if it never is. What
-//! comes of others, what other threads record, and all that depends on these, is left to the sweep, which goes on from the
-//! tangents that are there.
+//! An operation is followed where its tangent waits until it is looked at, or is a mere view or copy, so that it costs
+//! nothing or little if it never is. What comes of others, what other threads record, and all that depends on these, is left
+//! to the sweep, which goes on from the tangents that are there.
 
 use crate::backend::Backend;
 use crate::graph::Primal;
@@ -32,7 +32,6 @@ struct Follower<T: Scalar, B: Backend<T>> {
 }
 
 /// The function that is innermost, and those around it.
-#[derive(Clone)]
 struct Link {
     /// A [`Follower`] of some type of numbers and backend.
     follower: Rc<dyn Any>,
@@ -131,8 +130,7 @@ impl<T: Scalar, B: Backend<T>> Follower<T, B> {
             return;
         }
         let at = Primal::attached(node, operation);
-        let parts = tangents.iter().filter_map(|(i, t)| at.tangent(&**rule, t, *i));
-        let tangent = parts.reduce(|sum, part| sum + part).map(|sum| sum.spread_to(node.shape()));
+        let tangent = at.whole_tangent(&**rule, tangents.iter().map(|(i, t)| (*i, t)));
         self.known.borrow_mut().insert(node.id, tangent);
     }
 }

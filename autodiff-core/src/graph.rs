@@ -137,8 +137,21 @@ impl<'a, T: Scalar, B: Backend<T>> Primal<'a, T, B> {
         accumulated(sum, self.cotangent(rule, g, i))
     }
 
+    /// The tangent of the output, of its shape, given those of inputs. `None` is zero.
+    pub fn whole_tangent<'t>(
+        &self,
+        rule: &dyn Rule<T, B>,
+        tangents: impl Iterator<Item = (usize, &'t Value<T, B>)>,
+    ) -> Option<Value<T, B>> {
+        let sum = tangents.filter_map(|(i, t)| self.tangent(rule, t, i)).reduce(|sum, part| sum + part)?;
+        Some(match self.batch {
+            None => sum.spread_to(self.node.shape()),
+            Some(n) => sum.spread_to(&with_leading(n, self.node.shape())),
+        })
+    }
+
     /// The tangent of the output due to that of input `i`, of a shape that broadcasts to the output's.
-    pub fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+    fn tangent(&self, rule: &dyn Rule<T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let Some(n) = self.batch else { return rule.jvp(self, t, i) };
         match rule.batched(n) {
             Some(batched) if rule.broadcasts() => batched.jvp(self, &t.align(self.node.shape().len() + 1), i),
@@ -512,14 +525,10 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
         let Source::Operation(operation) = &node.source else { continue };
         let at = Primal { node, operation, attached: true, batch };
         let rule = operation.rule();
-        let parts = (0..operation.count()).filter_map(|i| {
-            let t = known.get(&operation.tracked(i)?.id)?.as_ref()?;
-            at.tangent(&**rule, t, i)
-        });
-        if let Some(sum) = parts.reduce(|sum, part| sum + part) {
-            let whole =
-                batch.map_or_else(|| Shape::from_slice(node.shape()), |n| with_leading(n, node.shape()));
-            known.insert(id, Some(sum.spread_to(&whole)));
+        let tangents =
+            (0..operation.count()).filter_map(|i| Some((i, known.get(&operation.tracked(i)?.id)?.as_ref()?)));
+        if let Some(whole) = at.whole_tangent(&**rule, tangents) {
+            known.insert(id, Some(whole));
         }
     }
     roots.iter().map(|root| known.get(&root.id).cloned().flatten()).collect()

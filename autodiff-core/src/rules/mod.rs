@@ -80,7 +80,7 @@ pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
         false
     }
 
-    /// Whether its tangent costs nothing until it is looked at.
+    /// Whether its tangent costs nothing, or little, until it is looked at.
     fn is_followed(&self) -> bool {
         false
     }

@@ -175,8 +175,8 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
             }
         }
         let mut ahead = Ahead::new(block.len(), code.instructions.len());
-        for x in &space.operands {
-            ahead.read.extend(x.dense.map(|dense| &dense[first + block.len()..]));
+        if space.is_large {
+            ahead.read.extend(space.operands.iter().filter_map(|x| Some(&x.dense?[first + block.len()..])));
         }
         let mut arrays = arrays.iter_mut();
         let mut slots = SmallVec::<[&mut [T]; 12]>::new();
