@@ -90,10 +90,10 @@ fn links() -> SmallVec<[Rc<Link>; 2]> {
 
 /// Takes the tangents of what has just been recorded.
 #[cold]
-pub(crate) fn follow<T: Scalar, B: Backend<T>>(node: &Arc<Node<T, B>>) {
+pub(crate) fn follow<T: Scalar, B: Backend<T>>(value: &Value<T, B>) {
     for link in links() {
         if let Some(follower) = link.follower.downcast_ref::<Follower<T, B>>() {
-            with(link.outer.clone(), || follower.follow(node));
+            with(link.outer.clone(), || follower.follow(value));
         }
     }
 }
@@ -112,7 +112,8 @@ pub(crate) fn compute_together<T: Scalar, B: Backend<T>>(inputs: &[&Value<T, B>]
 }
 
 impl<T: Scalar, B: Backend<T>> Follower<T, B> {
-    fn follow(&self, node: &Arc<Node<T, B>>) {
+    fn follow(&self, value: &Value<T, B>) {
+        let Some(node) = value.tracked() else { return };
         let Source::Operation(operation) = &node.source else { return };
         let mut tangents = SmallVec::<[(usize, Value<T, B>); 2]>::new();
         for i in 0..operation.count() {
@@ -131,6 +132,11 @@ impl<T: Scalar, B: Backend<T>> Follower<T, B> {
         }
         let at = Primal::attached(node, operation);
         let tangent = at.whole_tangent(&**rule, tangents.iter().map(|(i, t)| (*i, t)));
+        let pending =
+            (value.tensor().pending()).zip(tangent.as_ref().and_then(|tangent| tangent.tensor().pending()));
+        if let Some((value, tangent)) = pending {
+            value.accompany_product(tangent);
+        }
         self.known.borrow_mut().insert(node.id, tangent);
     }
 }

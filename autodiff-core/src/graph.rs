@@ -248,15 +248,15 @@ pub(crate) fn apply<T: Scalar, B: Backend<T>, R: Listed<T, B>>(
         return Value::from_parts(data, None);
     }
     let operation = Operation::new(rule.recorded(), inputs, &data);
-    Value::from_parts(data, Some(recorded_node(operation)))
+    recorded_value(data, operation)
 }
 
-fn recorded_node<T: Scalar, B: Backend<T>>(operation: Operation<T, B>) -> Arc<Node<T, B>> {
-    let node = Node::new(Source::Operation(operation));
+fn recorded_value<T: Scalar, B: Backend<T>>(data: Tensor<T>, operation: Operation<T, B>) -> Value<T, B> {
+    let value = Value::from_parts(data, Some(Node::new(Source::Operation(operation))));
     if follow::is_following() {
-        follow::follow(&node);
+        follow::follow(&value);
     }
-    node
+    value
 }
 
 /// The same of an operation on two numbers.
@@ -272,7 +272,7 @@ pub(crate) fn apply_to_numbers<T: Scalar, B: Backend<T>>(
     }
     let at = AtNumbers { inputs: numbers, output };
     let operation = Operation::of_numbers(Recorded::Binary(op), inputs.map(Value::node), at);
-    Value::from_parts(data, Some(recorded_node(operation)))
+    recorded_value(data, operation)
 }
 
 /// What a reverse sweep goes through, and how.

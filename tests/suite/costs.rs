@@ -11,6 +11,7 @@ struct Counting;
 
 thread_local! {
     static WORK: Cell<usize> = const { Cell::new(0) };
+    static PRODUCTS: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(work: usize) {
@@ -37,6 +38,7 @@ impl Backend<f64> for Counting {
     }
     fn gemm(alpha: f64, a: ArrayView2<f64>, b: ArrayView2<f64>, beta: f64, c: &mut ArrayViewMut2<f64>) {
         count(2 * c.len() * a.ncols());
+        PRODUCTS.set(PRODUCTS.get() + 1);
         <autodiff_core::Native as Backend<f64>>::gemm(alpha, a, b, beta, c);
     }
 }
@@ -108,4 +110,32 @@ fn network() {
     let rest: Vec<V> = [[24, 24], [24, 24], [24, 10]].iter().map(|&shape| numbers(shape, 0.2)).collect();
     let f = |w: &V| rest.iter().fold(input.matmul(w).tanh(), |h, w| h.matmul(w).tanh()).square().mean();
     check("network", f, &V::new(numbers([32, 24], 0.2).data()));
+}
+
+/// How many products of matrices finding the elements of values takes.
+fn products(f: impl FnOnce() -> Vec<V>) -> usize {
+    PRODUCTS.set(0);
+    f().iter().for_each(|y| drop(y.data()));
+    PRODUCTS.get()
+}
+
+#[test]
+fn a_matrix_is_read_once_for_a_value_and_its_derivative() {
+    let x = numbers([200, 50], 1.0);
+    let both = |f: &dyn Fn(&V) -> V, w: &V| {
+        products(|| {
+            let (y, dy) = jvp(f, w, &numbers(w.shape(), 1.0));
+            vec![y, dy]
+        })
+    };
+    let column = V::new(numbers([50], 0.1).data());
+    assert_eq!(both(&|w| x.matmul(w).exp(), &column), 1);
+    assert_eq!(both(&|w| w.matmul(x.t()).exp(), &column), 1);
+    // A few rows, but not many, and not where both operands vary.
+    assert_eq!(both(&|w| w.matmul(x.t()).exp(), &V::new(numbers([20, 50], 0.1).data())), 1);
+    assert_eq!(both(&|w| w.matmul(x.t()).exp(), &V::new(numbers([90, 50], 0.1).data())), 2);
+    assert_eq!(both(&|w| (&x * w).matmul(w).exp(), &column), 3);
+    // With the gradient that nobody looks at, its product is gone.
+    let f = |w: &V| x.matmul(w).softplus().mean();
+    assert_eq!(products(|| vec![hvp(f, &column, &numbers([50], 1.0))]), 2);
 }

@@ -58,6 +58,36 @@ fn what_is_followed_and_what_is_not_meet() {
 }
 
 #[test]
+fn products_of_the_same_matrix_are_computed_together() {
+    let matrix = numbers(60, 300, 0.3);
+    let functions: [(&str, &dyn Fn(&V) -> V); 5] = [
+        ("a column", &|x| matrix.t().matmul(x.mean_axis(1).tanh()).sin()),
+        ("a row", &|x| x.mean_axis(1).tanh().matmul(&matrix).sin()),
+        ("a few rows", &|x| x.t().slice(ndarray::s![..9, ..]).tanh().matmul(&matrix).sin()),
+        ("one after another", &|x| matrix.matmul(matrix.t().matmul(x.mean_axis(1)).tanh()).tanh()),
+        ("both operands", &|x| x.t().matmul(x.mean_axis(1).tanh()).sin()),
+    ];
+    for (name, f) in functions {
+        let x = V::new(numbers(60, 50, 0.7).data());
+        let v = numbers(60, 50, 1.1).exp();
+        let (y, dy) = jvp(f, &x, &v);
+        let h = 1e-6;
+        let near = |h: f64| no_grad(|| f(&(&x + h * &v)));
+        let difference = (near(h) - near(-h)) / (2.0 * h);
+        assert!(distance(&y, &f(&x)) <= 1e-14, "{name}");
+        assert!(distance(&dy, &difference) <= 1e-8, "{name}: {}", distance(&dy, &difference));
+        // The derivative alone, the value alone, and the derivative of a derivative.
+        assert_eq!(jvp(f, &x, &v).1.data(), dy.data(), "{name}");
+        assert_eq!(jvp(f, &x, &v).0.data(), y.data(), "{name}");
+        let (same, second) = jvp(|x| jvp(f, x, &v).1, &x, &v);
+        assert!(distance(&same, &dy) <= 1e-13, "{name}");
+        let slope = |h: f64| jvp(f, &V::new((&x + h * &v).data()), &v).1.detach();
+        let difference = (slope(h) - slope(-h)) / (2.0 * h);
+        assert!(distance(&second, &difference) <= 1e-7, "{name}: {}", distance(&second, &difference));
+    }
+}
+
+#[test]
 fn what_other_threads_record_is_not_lost() {
     check("threads", |x| {
         let there = std::thread::scope(|scope| scope.spawn(|| (x * 2.0).tanh()).join().expect("no panic"));

@@ -3,10 +3,11 @@
 //! Elementwise operations and reductions of arrays extend an expression. It runs when its elements are read, when an
 //! operation of another kind needs them, or at the end of a backward pass, which demands all gradients together.
 //!
-//! A matrix product waits only where it may never be looked at, as those of a gradient of which a derivative alone is asked;
-//! it runs on its own.
+//! A matrix product waits only where it may never be looked at, as those of a gradient of which a derivative alone is asked,
+//! or where another may come to read the same matrix.
 
 mod plan;
+mod product;
 
 use crate::backend::{Backend, Elementwise, Reduction};
 use crate::program::Program;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 pub(crate) use plan::evaluate;
+pub(crate) use product::may_share;
 
 /// Operations in an expression at which its operands are computed first: a long chain of updates must not grow
 /// without end, nor be walked by recursion.
@@ -33,16 +35,13 @@ const KEPT_AFTER: u8 = 2;
 
 pub(crate) type Evaluate<T> = fn(&Program<T>, &[ArrayViewD<'_, T>]) -> Vec<ArrayD<T>>;
 
-/// The product of two tensors under these leading axes: [`Tensor::matmul`].
-type Matmul<T> = fn(&Tensor<T>, &Tensor<T>, &[usize]) -> Tensor<T>;
-
 #[derive(Clone, Debug)]
 enum Op<T> {
     Map(Elementwise<T>),
     /// Along these axes of the operand, which keep length 1.
     Fold(Reduction, Shape),
     /// Under these leading axes, of operands that are computed. Nothing joins it.
-    Product(Matmul<T>, Shape),
+    Product(product::Matmul<T>, Shape),
 }
 
 /// An operation that may not have run yet. Its operands are let go when it has.
@@ -158,15 +157,6 @@ impl<T: Scalar> Lazy<T> {
         let mut shape = Shape::from_slice(x.shape());
         axes.iter().for_each(|&axis| shape[axis] = 1);
         Self::new::<B>(Op::Fold(op, Shape::from_slice(axes)), shape, SmallVec::from_iter([x]))
-    }
-
-    /// The product, in case that it is looked at.
-    pub fn product<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
-        let mut shape = Shape::from_slice(batch);
-        shape.extend([a.shape()[batch.len()], b.shape()[batch.len() + 1]]);
-        // Computed operands: products of products, each to be computed for the next, would recurse.
-        let operands = [a, b].map(|x| x.ready().clone()).into();
-        Self::new::<B>(Op::Product(Tensor::matmul::<B>, Shape::from_slice(batch)), shape, operands)
     }
 
     pub fn shape(&self) -> &[usize] {

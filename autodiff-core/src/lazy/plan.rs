@@ -1,6 +1,6 @@
 //! From expressions that are demanded together to the programs that compute them.
 
-use super::{Expr, Lazy, Op, is_worth_keeping};
+use super::{Expr, Lazy, Op, is_worth_keeping, product};
 use crate::backend::Reduction;
 use crate::program::{AxisSet, Program, Step};
 use crate::scalar::Scalar;
@@ -24,14 +24,12 @@ pub(crate) fn evaluate<T: Scalar>(roots: impl IntoIterator<Item = Arc<Expr<T>>>)
     let mut pending: Vec<Arc<Expr<T>>> = Vec::new();
     for root in roots {
         let companion = root.companion();
-        for root in [Some(root), companion].into_iter().flatten() {
-            if let Op::Product(matmul, batch) = &root.op {
-                // No operands: another thread has just computed it.
-                if let [a, b] = root.operands().as_slice() {
-                    root.set(matmul(a, b, batch));
-                }
-            } else if !root.is_done() && !pending.iter().any(|other| Arc::ptr_eq(other, &root)) {
-                pending.push(root);
+        for (root, companion) in [(Some(&root), companion.as_deref()), (companion.as_ref(), None)] {
+            let Some(root) = root else { continue };
+            if let Op::Product(..) = root.op {
+                product::compute(root, companion);
+            } else if !root.is_done() && !pending.iter().any(|other| Arc::ptr_eq(other, root)) {
+                pending.push(root.clone());
             }
         }
     }

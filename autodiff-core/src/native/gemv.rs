@@ -1,10 +1,9 @@
-//! Products of a matrix and a vector, as fast as the matrix is read.
+//! Products of a matrix and a vector, or a few of them, as fast as the matrix is read.
 
 use super::math::MulAdd;
-use super::reduce::add_up;
 use super::simd::{self, Kernel};
 use crate::scalar::Scalar;
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Which of a matrix's rows and columns lie in one piece each.
 #[derive(Clone, Copy)]
@@ -21,31 +20,38 @@ impl Packed {
     }
 }
 
-/// `y = alpha a x + beta y`; with `beta` 0, what `y` held is not read.
+/// Whether a product of that matrix and so many columns takes these loops, which read it once for all.
+///
+/// Up to two columns they are the faster ones at any size; up to four where the matrix does not stay in the first-level cache.
+pub(super) fn are_few<T>(columns: usize, a: &ArrayView2<'_, T>) -> bool {
+    const LARGE: usize = 1 << 14;
+    (1..=if a.len() < LARGE { 2 } else { 4 }).contains(&columns)
+}
+
+/// `c = alpha a b + beta c`, for few columns; with `beta` 0, what `c` held is not read.
 pub(super) fn gemv<T: Scalar>(
     packed: Packed,
     alpha: T,
     a: ArrayView2<'_, T>,
-    x: ArrayView1<'_, T>,
+    b: ArrayView2<'_, T>,
     beta: T,
-    y: ArrayViewMut1<'_, T>,
+    mut c: ArrayViewMut2<'_, T>,
 ) {
-    let x = x.as_standard_layout();
-    let x = x.as_slice().expect("standard layout");
-    let mut sums = vec![T::zero(); a.nrows()];
-    simd::widest(Product { packed, a, x, sums: &mut sums });
-    for (y, sum) in y.into_iter().zip(sums) {
-        *y = if beta == T::zero() { alpha * sum } else { alpha * sum + beta * *y };
+    let columns = b.t();
+    let columns = columns.as_standard_layout();
+    let x = columns.as_slice().expect("standard layout");
+    let mut sums = vec![T::zero(); c.len()];
+    if !a.is_empty() {
+        simd::widest(Product { packed, a, x, sums: &mut sums });
+    }
+    for (column, sums) in c.columns_mut().into_iter().zip(sums.chunks_exact(a.nrows().max(1))) {
+        for (y, &sum) in column.into_iter().zip(sums) {
+            *y = if beta == T::zero() { alpha * sum } else { alpha * sum + beta * *y };
+        }
     }
 }
 
-/// Terms that are added up side by side.
-const LANES: usize = 16;
-
-/// Columns that are added in one passage over the sums.
-const TOGETHER: usize = 4;
-
-/// The product of `a` and `x`, for `sums` that are 0.
+/// The products of `a` and the columns in `x`, one after another, for `sums` that are 0.
 struct Product<'a, T> {
     packed: Packed,
     a: ArrayView2<'a, T>,
@@ -58,61 +64,157 @@ impl<T: Scalar> Kernel for Product<'_, T> {
 
     #[inline(always)]
     fn run<F: MulAdd>(self) {
-        match self.packed {
-            Packed::Rows => self.dots(),
-            Packed::Columns => self.combination(),
+        let (m, k) = self.a.dim();
+        // Two columns at a time, for which the registers suffice.
+        for (x, sums) in self.x.chunks(2 * k).zip(self.sums.chunks_mut(2 * m)) {
+            match (self.packed, x.len() == k) {
+                (Packed::Rows, true) => dots::<T, 4, 1>(self.a, x, sums),
+                (Packed::Rows, false) => dots::<T, 4, 2>(self.a, x, sums),
+                (Packed::Columns, true) => combinations::<T, 1>(self.a, x, sums),
+                (Packed::Columns, false) => combinations::<T, 2>(self.a, x, sums),
+            }
         }
     }
 }
 
+/// Of each row of `a` and each of `N` columns: `R` rows at a time.
 #[inline(always)]
-fn dot<T: Scalar>(a: &[T], x: &[T]) -> T {
-    let ((a, a_rest), (x, x_rest)) = (a.as_chunks::<LANES>(), x.as_chunks::<LANES>());
-    let rest = a_rest.iter().zip(x_rest).fold(T::zero(), |sum, (&a, &x)| sum + a * x);
-    if a.is_empty() {
-        return rest;
-    }
-    let mut lanes = [T::zero(); LANES];
-    for (a, x) in a.iter().zip(x) {
-        for ((lane, &a), &x) in lanes.iter_mut().zip(a).zip(x) {
-            *lane += a * x;
+fn dots<T: Scalar, const R: usize, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
+    let (m, k) = a.dim();
+    let row = |i: usize| a.index_axis_move(Axis(0), i).to_slice().expect("packed rows");
+    let x: [&[T]; N] = std::array::from_fn(|j| &x[j * k..(j + 1) * k]);
+    for i in (0..m - m % R).step_by(R) {
+        let found = dot::<T, R, N>(std::array::from_fn(|r| row(i + r)), x);
+        for (r, found) in found.into_iter().enumerate() {
+            for (j, [found]) in found.into_iter().enumerate() {
+                sums[j * m + i + r] = found;
+            }
         }
     }
-    add_up(lanes) + rest
+    for i in m - m % R..m {
+        let [found] = dot::<T, 1, N>([row(i)], x);
+        for (j, [found]) in found.into_iter().enumerate() {
+            sums[j * m + i] = found;
+        }
+    }
 }
 
-impl<T: Scalar> Product<'_, T> {
-    /// Of each row.
-    #[inline(always)]
-    fn dots(self) {
-        for (i, sum) in self.sums.iter_mut().enumerate() {
-            *sum = dot(self.a.index_axis(Axis(0), i).to_slice().expect("packed rows"), self.x);
-        }
-    }
+/// The terms of a dot product that are added up side by side.
+const LANES: usize = 8;
 
-    /// The sum of the columns times the elements of `x`.
-    #[inline(always)]
-    fn combination(self) {
-        /// Sums that stay in the first-level cache.
-        const BLOCK: usize = 1024;
-        let (groups, rest) = self.x.as_chunks::<TOGETHER>();
-        for (start, sums) in (0..).step_by(BLOCK).zip(self.sums.chunks_mut(BLOCK)) {
-            let rows = start..start + sums.len();
-            let column = |j: usize| {
-                let column = self.a.index_axis(Axis(1), j).to_slice().expect("packed columns");
-                &column[rows.clone()]
-            };
-            for (group, &[x0, x1, x2, x3]) in groups.iter().enumerate() {
-                let first = group * TOGETHER;
-                let (a0, a1, a2, a3) =
-                    (column(first), column(first + 1), column(first + 2), column(first + 3));
-                let columns = a0.iter().zip(a1).zip(a2.iter().zip(a3));
-                for (sum, ((&a0, &a1), (&a2, &a3))) in sums.iter_mut().zip(columns) {
-                    *sum += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3);
+/// Of each of some rows and each of some columns. How many there are changes no bit.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // of loops over iterators, the compiler does not make vectors here
+fn dot<T: Scalar, const R: usize, const N: usize>(a: [&[T]; R], x: [&[T]; N]) -> [[[T; 1]; N]; R] {
+    let k = a[0].len();
+    let (a, x) = (a.map(|a| a[..k].as_chunks::<LANES>()), x.map(|x| x[..k].as_chunks::<LANES>()));
+    let (rows, columns) = (a.map(|(row, _)| row), x.map(|(column, _)| column));
+    let mut eight = [[[T::zero(); LANES]; N]; R];
+    for i in 0..k / LANES {
+        for r in 0..R {
+            for j in 0..N {
+                for l in 0..LANES {
+                    eight[r][j][l] += rows[r][i][l] * columns[j][i][l];
                 }
             }
-            for (j, &x) in rest.iter().enumerate() {
-                for (sum, &a) in sums.iter_mut().zip(column(groups.len() * TOGETHER + j)) {
+        }
+    }
+    // Halves are added to each other, and what did not fill the lanes joins as many of them. The compiler is not to see lanes come
+    // together: it would make vectors of two of them, in the loop before, too.
+    let eight = std::hint::black_box(eight);
+    let (mut row, mut column) = (a.map(|(_, rest)| rest), x.map(|(_, rest)| rest));
+    let mut four = halved::<T, LANES, 4, R, N>(&eight);
+    if k & 4 != 0 {
+        add_products(&mut four, &mut row, &mut column);
+    }
+    let four = std::hint::black_box(four);
+    let mut two = halved::<T, 4, 2, R, N>(&four);
+    if k & 2 != 0 {
+        add_products(&mut two, &mut row, &mut column);
+    }
+    let mut one = halved::<T, 2, 1, R, N>(&two);
+    if k & 1 != 0 {
+        add_products(&mut one, &mut row, &mut column);
+    }
+    one
+}
+
+/// The sums of `H` pairs of lanes each.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // as above; and closures would not be inlined
+fn halved<T: Scalar, const L: usize, const H: usize, const R: usize, const N: usize>(
+    lanes: &[[[T; L]; N]; R],
+) -> [[[T; H]; N]; R] {
+    let mut sums = [[[T::zero(); H]; N]; R];
+    for r in 0..R {
+        for j in 0..N {
+            for l in 0..H {
+                sums[r][j][l] = lanes[r][j][l] + lanes[r][j][H + l];
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the products of the first `L` elements of rows and columns, and takes them off.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // as above
+fn add_products<T: Scalar, const L: usize, const R: usize, const N: usize>(
+    lanes: &mut [[[T; L]; N]; R],
+    rows: &mut [&[T]; R],
+    columns: &mut [&[T]; N],
+) {
+    let none = [T::zero(); L];
+    let mut x = [&none; N];
+    for j in 0..N {
+        (x[j], columns[j]) = columns[j].split_first_chunk().expect("as many are left");
+    }
+    for r in 0..R {
+        let (row, rest) = rows[r].split_first_chunk::<L>().expect("as many are left");
+        for j in 0..N {
+            for l in 0..L {
+                lanes[r][j][l] += row[l] * x[j][l];
+            }
+        }
+        rows[r] = rest;
+    }
+}
+
+/// The sums of the columns of `a` times the elements of each of `N` columns.
+#[inline(always)]
+fn combinations<T: Scalar, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
+    /// Sums that stay in the first-level cache.
+    const BLOCK: usize = 1024;
+    /// Columns that are added in one passage over the sums.
+    const TOGETHER: usize = 4;
+    let (m, k) = a.dim();
+    for start in (0..m).step_by(BLOCK) {
+        let rows = start..m.min(start + BLOCK);
+        let column = |j: usize| {
+            let column = a.index_axis_move(Axis(1), j).to_slice().expect("packed columns");
+            &column[rows.clone()]
+        };
+        let mut rest = &mut sums[..];
+        let mut sums: [&mut [T]; N] = std::array::from_fn(|_| {
+            let (first, others) = std::mem::take(&mut rest).split_at_mut(m);
+            rest = others;
+            &mut first[rows.clone()]
+        });
+        for first in (0..k - k % TOGETHER).step_by(TOGETHER) {
+            let columns: [&[T]; TOGETHER] = std::array::from_fn(|i| column(first + i));
+            let x: [&[T; TOGETHER]; N] =
+                std::array::from_fn(|j| x[j * k + first..].first_chunk().expect("as many are left"));
+            for i in 0..rows.len() {
+                for (sums, &[x0, x1, x2, x3]) in sums.iter_mut().zip(x) {
+                    let [a0, a1, a2, a3] = columns.map(|column| column[i]);
+                    sums[i] += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3);
+                }
+            }
+        }
+        for j in k - k % TOGETHER..k {
+            for (n, sums) in sums.iter_mut().enumerate() {
+                let x = x[n * k + j];
+                for (sum, &a) in sums.iter_mut().zip(column(j)) {
                     *sum += a * x;
                 }
             }

@@ -190,12 +190,6 @@ fn combined<T: Scalar, const N: usize>(lanes: [T; N], f: impl Fn(T, T) -> T) -> 
     lanes[0]
 }
 
-/// The sum of a power of two of lanes.
-#[inline(always)]
-pub(super) fn add_up<T: Scalar, const N: usize>(lanes: [T; N]) -> T {
-    combined(lanes, plus)
-}
-
 #[inline(always)]
 fn plus<T: Scalar>(a: T, b: T) -> T {
     a + b

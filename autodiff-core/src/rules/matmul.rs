@@ -2,7 +2,9 @@
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
+use crate::follow;
 use crate::graph::{Primal, with_leading};
+use crate::lazy::may_share;
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -51,7 +53,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Matmul {
         Needs { inputs: if i == 0 { 0b10 } else { 0b01 }, output: false }
     }
     fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
-        match self.later {
+        // With its tangent, which comes next, it may read an operand once.
+        match self.later || (follow::is_following() && may_share(x[0], x[1], &self.batch)) {
             true => Tensor::matmul_later::<B>(x[0], x[1], &self.batch),
             false => Tensor::matmul::<B>(x[0], x[1], &self.batch),
         }

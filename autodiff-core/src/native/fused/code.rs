@@ -190,9 +190,11 @@ impl<T: Scalar> Compiler<'_, '_, T> {
 
     /// Computes an operation with a later one that shares its work, if there is one.
     fn pair(&mut self, program: &Program<T>, at: usize, op: Unary<T>, arg: usize) -> Option<Arg<T>> {
-        let (pair, other, other_first) = Pair::of(op)?;
-        let is_other = |step: &Step<T>| matches!(step, Step::Map { op, args } if *op == Elementwise::Unary(other) && args[0] == arg);
-        let later = at + 1 + program.steps()[at + 1..].iter().position(is_other)?;
+        let (pair, later, other_first) = Pair::of(op).find_map(|(pair, other, other_first)| {
+            let is_other = |step: &Step<T>| matches!(step, Step::Map { op, args } if *op == Elementwise::Unary(other) && args[0] == arg);
+            let later = at + 1 + program.steps()[at + 1..].iter().position(is_other)?;
+            self.places[later].is_none().then_some((pair, later, other_first))
+        })?;
         let [own, others] = [at, later].map(|step| self.result(true, output_of(program, step)));
         let into = if other_first { [others, own] } else { [own, others] };
         let arg = self.places[arg].expect("what is read has a place");

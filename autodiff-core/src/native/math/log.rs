@@ -58,3 +58,9 @@ pub(crate) fn softplus<F: MulAdd, T: Real>(x: T) -> T {
     let rest = rest + T::constant(0.5) * e * lost;
     (if x < T::zero() { T::zero() } else { x }) + (e - (half_square - rest))
 }
+
+/// A function and its derivative; the compiler sees that both take the same exponential.
+#[inline(always)]
+pub(crate) fn softplus_and_sigmoid<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    (softplus::<F, T>(x), exp::sigmoid::<F, T>(x))
+}

@@ -28,7 +28,7 @@ pub(crate) use activation::{GELU, gated, gelu_gate, mish, mish_gate, mish_gate_s
 pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, tanh, tanh_and_sech2};
 pub(crate) use fma::{Baseline, Hardware, MulAdd};
 pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
-pub(crate) use log::{ln, ln_1p, softplus};
+pub(crate) use log::{ln, ln_1p, softplus, softplus_and_sigmoid};
 pub use real::Real;
 pub(crate) use special::{
     acosh, asinh, atanh, erfinv, erfinv_slope, gauss, normal_cdf, normal_pdf, part, per_square, sigmoid2,
