@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 use ndarray::Slice;
 use std::ops::Range;
 
-/// The product of two tensors under these leading axes: [`Tensor::matmul`].
+/// The product of two tensors under these leading axes: [`Tensor::matmul_of_distinct`].
 pub(super) type Matmul<T> = fn(&Tensor<T>, &Tensor<T>, &[usize]) -> Tensor<T>;
 
 /// The operand of a product that is by far the larger one: to have it read once for two products pays for putting the other
@@ -60,7 +60,11 @@ impl<T: Scalar> Lazy<T> {
         shape.extend([a.shape()[batch.len()], b.shape()[batch.len() + 1]]);
         // Computed operands: products of products, each to be computed for the next, would recurse.
         let operands = [a, b].map(|x| x.ready().clone()).into();
-        Self::new::<B>(Op::Product(Tensor::matmul::<B>, Shape::from_slice(batch)), shape, operands)
+        Self::new::<B>(
+            Op::Product(Tensor::matmul_of_distinct::<B>, Shape::from_slice(batch)),
+            shape,
+            operands,
+        )
     }
 
     /// Has both computed together if they are products with the same matrix, which is then read once.

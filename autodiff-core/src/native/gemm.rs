@@ -1,7 +1,8 @@
-//! One product: through `matrixmultiply`, which takes any strides, or, of a vector or a few, through loops of our own; in parts, for as
-//! many threads as there is work for.
+//! One product: through loops of our own, of which those for a vector or a few read the matrix once, or through `matrixmultiply`,
+//! which needs no particular machine; in parts, for as many threads as there is work for.
 
 use super::gemv::{Packed, are_few, gemv};
+use super::tiles;
 use crate::scalar::Scalar;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
@@ -41,13 +42,17 @@ fn in_parts<T: Scalar>(
         (m, _) if are_few(m, &b) => Packed::of(b.t()).map(Loops::Rows),
         _ => None,
     };
-    loops.unwrap_or(Loops::Matrix).run(parts, alpha, a, b, beta, c.view_mut());
+    let of_matrices = || if tiles::suit(&a, &b) { Loops::Tiles } else { Loops::Library };
+    loops.unwrap_or_else(of_matrices).run(parts, alpha, a, b, beta, c.view_mut());
 }
 
 /// What computes a product.
 #[derive(Clone, Copy)]
 enum Loops {
-    Matrix,
+    /// `matrixmultiply`'s.
+    Library,
+    /// That of matrices.
+    Tiles,
     /// That of a matrix and a few columns.
     Columns(Packed),
     /// That of a few rows and a matrix.
@@ -71,7 +76,8 @@ impl Loops {
         let at = (c.len_of(axis) * (parts / 2) / parts).next_multiple_of(TILE);
         if parts < 2 || at >= c.len_of(axis) {
             return match self {
-                Loops::Matrix => general_mat_mul(alpha, &a, &b, beta, &mut c),
+                Loops::Tiles => tiles::gemm(alpha, a, b, beta, c),
+                Loops::Library => general_mat_mul(alpha, &a, &b, beta, &mut c),
                 Loops::Columns(packed) => gemv(packed, alpha, a, b, beta, c),
                 Loops::Rows(packed) => gemv(packed, alpha, b.t(), a.t(), beta, c.reversed_axes()),
             };

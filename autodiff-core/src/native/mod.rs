@@ -9,6 +9,7 @@ pub(crate) mod math;
 mod matmul;
 mod reduce;
 pub(crate) mod simd;
+mod tiles;
 mod update;
 
 use crate::backend::{Backend, Elementwise, Reduction};

@@ -45,6 +45,18 @@ pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
+/// The bytes of the vectors that the machine multiplies and adds with one instruction; 0 where there is none.
+pub(super) fn fused_bytes() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    match Vectors::of_machine() {
+        Vectors::Avx512 => 64,
+        Vectors::Avx2 => 32,
+        Vectors::Sse2 => 0,
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    if cfg!(target_arch = "aarch64") { 16 } else { 0 }
+}
+
 /// The vectors of a machine.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]

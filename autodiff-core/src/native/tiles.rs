@@ -1,0 +1,312 @@
+//! Products of matrices in tiles: the sums of some rows and some vectors of columns stay in registers.
+
+use super::math::MulAdd;
+use super::simd::{self, Kernel};
+use crate::copies;
+use crate::memory;
+use crate::scalar::Scalar;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2};
+use std::ops::Range;
+
+/// Bytes of a matrix that is read where it lies: of a larger one, neighbours down a column are on different pages.
+const NEAR: usize = 1 << 20;
+
+/// Bytes of a left operand, which is read again for each panel of the right one: a part of a shared cache.
+const AGAIN: usize = 1 << 23;
+
+/// Whether products of such matrices are computed here: not without an instruction that multiplies and adds, and not where
+/// few columns would be multiplied by a large matrix that has to be rearranged for them.
+pub(super) fn suit<T>(a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> bool {
+    let is_read_in_place = a.len() * size_of::<T>() <= AGAIN || a.is_standard_layout();
+    simd::fused_bytes() > 0 && !a.is_empty() && !b.is_empty() && (is_read_in_place || b.ncols() >= 64)
+}
+
+/// `c = alpha a b + beta c` of matrices that [`suit`]; with `beta` 0, what `c` held is not read.
+///
+/// Each element is added up in the order of the inner axis, whatever the tiles.
+pub(super) fn gemm<T: Scalar>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    mut c: ArrayViewMut2<'_, T>,
+) {
+    let is_flat =
+        b.t().is_standard_layout() && !b.is_standard_layout() && 4 * a.nrows() <= b.ncols().min(b.nrows());
+    if c.t().is_standard_layout() && (is_flat || !c.is_standard_layout()) {
+        return by_row(alpha, b.reversed_axes(), a.reversed_axes(), beta, c.reversed_axes());
+    }
+    if c.is_standard_layout() && !is_flat {
+        return by_row(alpha, a, b, beta, c);
+    }
+    // Of a matrix whose columns lie in one piece each, the transpose is read as it is, which is worth copying a few rows.
+    let mut dense = Array2::zeros(if is_flat { (c.ncols(), c.nrows()) } else { c.dim() });
+    match is_flat {
+        true => by_row(alpha, b.reversed_axes(), a.reversed_axes(), T::zero(), dense.view_mut()),
+        false => by_row(alpha, a, b, T::zero(), dense.view_mut()),
+    }
+    let product = if is_flat { dense.reversed_axes() } else { dense };
+    match beta == T::zero() {
+        true => c.assign(&product),
+        false => c.zip_mut_with(&product, |c, &product| *c = product + beta * *c),
+    }
+}
+
+/// The same, for a result that lies row after row.
+fn by_row<T: Scalar>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    mut c: ArrayViewMut2<'_, T>,
+) {
+    let (m, rows) = (a.nrows(), Axis(0));
+    if a.len() * size_of::<T>() > AGAIN && m >= 128 {
+        let at = (m / 2).next_multiple_of(8);
+        let ((a, a_rest), (c, c_rest)) = (a.split_at(rows, at), c.split_at(rows, at));
+        by_row(alpha, a, b, beta, c);
+        return by_row(alpha, a_rest, b, beta, c_rest);
+    }
+    let product = Product { alpha, a, b, beta, c: c.as_slice_mut().expect("standard layout") };
+    // Sixteen registers of sums where there are 32, else eight.
+    match (simd::fused_bytes(), size_of::<T>(), m) {
+        (64, 8, 8..) => product.compute::<8, 16, 8>(),
+        (64, 8, 4..) => product.compute::<4, 16, 8>(),
+        (64, 8, _) => product.compute::<1, 16, 8>(),
+        (64, _, 8..) => product.compute::<8, 32, 16>(),
+        (64, _, 4..) => product.compute::<4, 32, 16>(),
+        (64, ..) => product.compute::<1, 32, 16>(),
+        (_, 8, 4..) => product.compute::<4, 8, 4>(),
+        (_, 8, _) => product.compute::<1, 8, 4>(),
+        (_, _, 4..) => product.compute::<4, 16, 8>(),
+        _ => product.compute::<1, 16, 8>(),
+    }
+}
+
+struct Product<'a, T> {
+    alpha: T,
+    a: ArrayView2<'a, T>,
+    b: ArrayView2<'a, T>,
+    beta: T,
+    /// Row after row.
+    c: &'a mut [T],
+}
+
+impl<T: Scalar> Product<'_, T> {
+    /// `L` columns at a time, and `H` where no more are left; `R` rows, of which there are as many.
+    fn compute<const R: usize, const L: usize, const H: usize>(mut self) {
+        let ((m, k), n) = (self.a.dim(), self.b.ncols());
+        let near = |x: &ArrayView2<'_, T>| x.len() * size_of::<T>() <= NEAR;
+        let (dense, tiles);
+        let left = if let Some(rows) = self.a.to_slice() {
+            Left::Rows(rows)
+        } else if let Some(columns) = self.a.reversed_axes().to_slice().filter(|_| near(&self.a)) {
+            Left::Columns { elements: columns, stride: m, tile: 1 }
+        } else if self.a.strides()[0] == 1 {
+            tiles = in_tiles::<T, R>(&self.a);
+            Left::Columns { elements: &tiles, stride: R, tile: k }
+        } else {
+            dense = row_after_row(self.a);
+            Left::Rows(dense.as_slice().expect("standard layout"))
+        };
+        // Columns that are read again and again are brought together.
+        let direct = self.b.to_slice().filter(|_| m <= 8 * R && near(&self.b));
+        let mut packed = Vec::new();
+        let mut j = 0;
+        while j < n {
+            let rest = n - j;
+            let width = if rest > H { L } else { H };
+            let panel = match direct.filter(|_| n >= width) {
+                Some(whole) => {
+                    let start = j.min(n - width);
+                    Panel { elements: &whole[start..], stride: n, start, fresh: j - start..width }
+                }
+                None => {
+                    let count = width.min(rest);
+                    packed.resize(k * width, T::zero());
+                    pack(&self.b, j, count, width, &mut packed);
+                    Panel { elements: &packed[..k * width], stride: width, start: j, fresh: 0..count }
+                }
+            };
+            match width == L {
+                true => self.tiles::<R, L>(left, panel),
+                false => self.tiles::<R, H>(left, panel),
+            }
+            j += width;
+        }
+    }
+
+    /// All rows of some columns. Each kind of tile is a kernel of its own: in a larger function, the compiler makes no vectors.
+    fn tiles<const R: usize, const L: usize>(&mut self, left: Left<'_, T>, panel: Panel<'_, T>) {
+        match left {
+            Left::Rows(_) => simd::widest(Tiles::<T, R, L, false> { product: self, left, panel }),
+            Left::Columns { .. } => simd::widest(Tiles::<T, R, L, true> { product: self, left, panel }),
+        }
+    }
+}
+
+/// The left operand.
+#[derive(Clone, Copy)]
+enum Left<'a, T> {
+    /// Row after row.
+    Rows(&'a [T]),
+    /// Column after column, `stride` elements apart: of the whole, or of the rows of each tile, of which the elements are
+    /// `tile` times its first row apart.
+    Columns { elements: &'a [T], stride: usize, tile: usize },
+}
+
+/// Some columns of the right operand: row after row, `stride` elements apart, from the column `start` on.
+struct Panel<'a, T> {
+    elements: &'a [T],
+    stride: usize,
+    start: usize,
+    /// Those of them that are still to be computed.
+    fresh: Range<usize>,
+}
+
+/// All rows of `L` columns, `R` at a time, of a left operand that lies row after row or column after column.
+struct Tiles<'a, 'x, T, const R: usize, const L: usize, const BY_COLUMN: bool> {
+    product: &'a mut Product<'x, T>,
+    left: Left<'a, T>,
+    panel: Panel<'a, T>,
+}
+
+impl<T: Scalar, const R: usize, const L: usize, const BY_COLUMN: bool> Kernel
+    for Tiles<'_, '_, T, R, L, BY_COLUMN>
+{
+    type Output = ();
+
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+    fn run<F: MulAdd>(self) {
+        let Tiles { product, left, panel } = self;
+        let ((m, k), n) = (product.a.dim(), product.b.ncols());
+        let (alpha, beta) = (product.alpha, product.beta);
+        for i in (0..m).step_by(R) {
+            // The last tile goes over rows of the one before.
+            let start = i.min(m - R);
+            let sums = match left {
+                Left::Columns { elements, stride, tile } if BY_COLUMN => {
+                    let first = if tile == 1 { start } else { i * tile };
+                    of_columns::<F, T, R, L>(&elements[first..], stride, k, &panel)
+                }
+                Left::Rows(rows) if !BY_COLUMN => of_rows::<F, T, R, L>(&rows[start * k..], k, &panel),
+                _ => unreachable!("one kind of left operand for each kernel"),
+            };
+            for r in i - start..R {
+                let c = &mut product.c[(start + r) * n + panel.start..];
+                if panel.fresh == (0..L) && alpha == T::one() && beta == T::zero() {
+                    *c.first_chunk_mut().expect("a vector of columns") = sums[r];
+                    continue;
+                }
+                let fresh = panel.fresh.clone();
+                for (c, &sum) in c[fresh.clone()].iter_mut().zip(&sums[r][fresh]) {
+                    *c = if beta == T::zero() { alpha * sum } else { alpha * sum + beta * *c };
+                }
+            }
+        }
+    }
+}
+
+/// The body for each row `0..R` up to eight. Of a loop over them, the compiler does not always see that it has so few rounds, and
+/// makes no vectors.
+macro_rules! unrolled {
+    ($row:ident, $rows:ident, $body:block) => {
+        unrolled!($row, $rows, $body, 0 1 2 3 4 5 6 7)
+    };
+    ($row:ident, $rows:ident, $body:block, $($i:literal)*) => {
+        $(if $i < $rows {
+            let $row = $i;
+            $body
+        })*
+    };
+}
+
+/// The sums of a tile, from rows of the left operand that lie one after another.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+fn of_rows<F: MulAdd, T: Scalar, const R: usize, const L: usize>(
+    a: &[T],
+    k: usize,
+    panel: &Panel<'_, T>,
+) -> [[T; L]; R] {
+    let mut rows = [a; R];
+    for r in 0..R {
+        rows[r] = &a[r * k..][..k];
+    }
+    let mut sums = [[T::zero(); L]; R];
+    for (p, b) in (0..k).zip(panel.elements.chunks(panel.stride)) {
+        let b: &[T; L] = b.first_chunk().expect("a vector of columns");
+        unrolled!(r, R, {
+            let a = rows[r][p];
+            for l in 0..L {
+                sums[r][l] = F::mul_add(a, b[l], sums[r][l]);
+            }
+        });
+    }
+    std::hint::black_box(sums)
+}
+
+/// The same, from columns of as many rows.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+fn of_columns<F: MulAdd, T: Scalar, const R: usize, const L: usize>(
+    a: &[T],
+    stride: usize,
+    k: usize,
+    panel: &Panel<'_, T>,
+) -> [[T; L]; R] {
+    let mut sums = [[T::zero(); L]; R];
+    for (a, b) in a.chunks(stride).zip(panel.elements.chunks(panel.stride)).take(k) {
+        let a: &[T; R] = a.first_chunk().expect("as many rows");
+        let b: &[T; L] = b.first_chunk().expect("a vector of columns");
+        unrolled!(r, R, {
+            for l in 0..L {
+                sums[r][l] = F::mul_add(a[r], b[l], sums[r][l]);
+            }
+        });
+    }
+    std::hint::black_box(sums)
+}
+
+/// Copies `count` columns from `j` on, row after row of `width`.
+fn pack<T: Scalar>(b: &ArrayView2<'_, T>, j: usize, count: usize, width: usize, packed: &mut [T]) {
+    if b.strides()[1] == 1 {
+        for (row, packed) in b.rows().into_iter().zip(packed.chunks_exact_mut(width)) {
+            packed[..count].copy_from_slice(&row.to_slice().expect("packed rows")[j..j + count]);
+        }
+    } else {
+        for l in 0..count {
+            let packed = packed[l..].iter_mut().step_by(width);
+            match b.column(j + l).to_slice() {
+                Some(column) => column.iter().zip(packed).for_each(|(&x, packed)| *packed = x),
+                None => b.column(j + l).iter().zip(packed).for_each(|(&x, packed)| *packed = x),
+            }
+        }
+    }
+}
+
+/// The rows of each tile one tile after another, column after column, of a matrix whose columns lie in one piece each.
+fn in_tiles<T: Scalar, const R: usize>(a: &ArrayView2<'_, T>) -> Vec<T> {
+    /// Columns of which the lines that are read next stay in the first-level cache.
+    const TOGETHER: usize = 64;
+    let (m, k) = a.dim();
+    let mut packed = vec![T::zero(); m.div_ceil(R) * k * R];
+    for first in (0..k).step_by(TOGETHER) {
+        let columns = first..k.min(first + TOGETHER);
+        for (i, tile) in (0..m).step_by(R).zip(packed.chunks_exact_mut(k * R)) {
+            let start = i.min(m - R);
+            for (p, packed) in columns.clone().zip(tile.chunks_exact_mut(R).skip(first)) {
+                let column = a.index_axis_move(Axis(1), p).to_slice().expect("packed columns");
+                packed.copy_from_slice(&column[start..start + R]);
+            }
+        }
+    }
+    packed
+}
+
+fn row_after_row<'a, T: Scalar>(a: ArrayView2<'_, T>) -> CowArray<'a, T, Ix2> {
+    let mut rows = memory::array(a.shape());
+    copies::assign(rows.view_mut(), a.into_dyn());
+    rows.into_dimensionality::<Ix2>().expect("two axes").into()
+}
