@@ -21,6 +21,7 @@
 use crate::native::Kernels;
 use crate::scalar::Scalar;
 use ndarray::{ArcArray, ArrayD, IxDyn};
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -124,16 +125,59 @@ pub(crate) fn zeros<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
     ArrayD::from_shape_vec(IxDyn(shape), zeros).expect("as many numbers as the shape has")
 }
 
+/// Memory for intermediate results, kept when it is dropped. Its elements are whatever they are.
+#[derive(Debug)]
+pub(crate) struct Scratch<T: Scalar>(Vec<T>);
+
+impl<T: Scalar> Default for Scratch<T> {
+    fn default() -> Self {
+        Scratch(Vec::new())
+    }
+}
+
+impl<T: Scalar> Scratch<T> {
+    /// Makes it so long, if it is not.
+    pub fn reserve(&mut self, len: usize) {
+        if self.0.len() < len {
+            give(std::mem::replace(&mut self.0, buffer(len)));
+        }
+    }
+}
+
+impl<T: Scalar> Deref for Scratch<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Scalar> DerefMut for Scratch<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+impl<T: Scalar> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        give(std::mem::take(&mut self.0));
+    }
+}
+
 /// Keeps the memory of an array that nothing else refers to.
 pub(crate) fn recycle<T: Scalar>(array: &mut ArcArray<T, IxDyn>) {
     if array.len() * size_of::<T>() < LEAST {
         return;
     }
-    let Ok(array) = std::mem::take(array).try_into_owned_nocopy() else { return };
-    let buffer = array.into_raw_vec_and_offset().0;
+    if let Ok(array) = std::mem::take(array).try_into_owned_nocopy() {
+        give(array.into_raw_vec_and_offset().0);
+    }
+}
+
+/// Keeps a buffer that is large enough.
+fn give<T: Scalar>(buffer: Vec<T>) {
     let bytes = size_of_val(&*buffer);
     let limit = limit();
-    if bytes <= limit {
+    if (LEAST..=limit).contains(&bytes) {
         let mut buffers = T::pool().lock();
         buffers.kept.push(buffer);
         buffers.bytes += bytes;

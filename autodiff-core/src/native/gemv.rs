@@ -4,6 +4,7 @@ use super::math::MulAdd;
 use super::simd::{self, Kernel};
 use crate::scalar::Scalar;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use smallvec::SmallVec;
 
 /// Which of a matrix's rows and columns lie in one piece each.
 #[derive(Clone, Copy)]
@@ -40,7 +41,7 @@ pub(super) fn gemv<T: Scalar>(
     let columns = b.t();
     let columns = columns.as_standard_layout();
     let x = columns.as_slice().expect("standard layout");
-    let mut sums = vec![T::zero(); c.len()];
+    let mut sums = SmallVec::<[T; 32]>::from_elem(T::zero(), c.len());
     if !a.is_empty() {
         simd::widest(Product { packed, a, x, sums: &mut sums });
     }

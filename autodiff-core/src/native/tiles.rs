@@ -3,9 +3,9 @@
 use super::math::MulAdd;
 use super::simd::{self, Kernel};
 use crate::copies;
-use crate::memory;
+use crate::memory::Scratch;
 use crate::scalar::Scalar;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 
 /// Bytes of a matrix that is read where it lies: of a larger one, neighbours down a column are on different pages.
@@ -33,17 +33,18 @@ pub(super) fn gemm<T: Scalar>(
 ) {
     let is_flat =
         b.t().is_standard_layout() && !b.is_standard_layout() && 4 * a.nrows() <= b.ncols().min(b.nrows());
-    if c.t().is_standard_layout() && (is_flat || !c.is_standard_layout()) {
-        return by_row(alpha, b.reversed_axes(), a.reversed_axes(), beta, c.reversed_axes());
+    let [by_column, by_row] = [0, 1].map(|axis| c.shape()[axis] < 2 || c.strides()[axis] == 1);
+    if by_column && (is_flat || !by_row) {
+        return into_rows(alpha, b.reversed_axes(), a.reversed_axes(), beta, c.reversed_axes());
     }
-    if c.is_standard_layout() && !is_flat {
-        return by_row(alpha, a, b, beta, c);
+    if by_row && !is_flat {
+        return into_rows(alpha, a, b, beta, c);
     }
     // Of a matrix whose columns lie in one piece each, the transpose is read as it is, which is worth copying a few rows.
     let mut dense = Array2::zeros(if is_flat { (c.ncols(), c.nrows()) } else { c.dim() });
     match is_flat {
-        true => by_row(alpha, b.reversed_axes(), a.reversed_axes(), T::zero(), dense.view_mut()),
-        false => by_row(alpha, a, b, T::zero(), dense.view_mut()),
+        true => into_rows(alpha, b.reversed_axes(), a.reversed_axes(), T::zero(), dense.view_mut()),
+        false => into_rows(alpha, a, b, T::zero(), dense.view_mut()),
     }
     let product = if is_flat { dense.reversed_axes() } else { dense };
     match beta == T::zero() {
@@ -52,22 +53,22 @@ pub(super) fn gemm<T: Scalar>(
     }
 }
 
-/// The same, for a result that lies row after row.
-fn by_row<T: Scalar>(
+/// The same, for a result whose rows lie in one piece each.
+fn into_rows<T: Scalar>(
     alpha: T,
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
     beta: T,
-    mut c: ArrayViewMut2<'_, T>,
+    c: ArrayViewMut2<'_, T>,
 ) {
     let (m, rows) = (a.nrows(), Axis(0));
     if a.len() * size_of::<T>() > AGAIN && m >= 128 {
         let at = (m / 2).next_multiple_of(8);
         let ((a, a_rest), (c, c_rest)) = (a.split_at(rows, at), c.split_at(rows, at));
-        by_row(alpha, a, b, beta, c);
-        return by_row(alpha, a_rest, b, beta, c_rest);
+        into_rows(alpha, a, b, beta, c);
+        return into_rows(alpha, a_rest, b, beta, c_rest);
     }
-    let product = Product { alpha, a, b, beta, c: c.as_slice_mut().expect("standard layout") };
+    let product = Product { alpha, a, b, beta, c };
     // Sixteen registers of sums where there are 32, else eight.
     match (simd::fused_bytes(), size_of::<T>(), m) {
         (64, 8, 8..) => product.compute::<8, 16, 8>(),
@@ -88,8 +89,7 @@ struct Product<'a, T> {
     a: ArrayView2<'a, T>,
     b: ArrayView2<'a, T>,
     beta: T,
-    /// Row after row.
-    c: &'a mut [T],
+    c: ArrayViewMut2<'a, T>,
 }
 
 impl<T: Scalar> Product<'_, T> {
@@ -97,21 +97,23 @@ impl<T: Scalar> Product<'_, T> {
     fn compute<const R: usize, const L: usize, const H: usize>(mut self) {
         let ((m, k), n) = (self.a.dim(), self.b.ncols());
         let near = |x: &ArrayView2<'_, T>| x.len() * size_of::<T>() <= NEAR;
-        let (dense, tiles);
-        let left = if let Some(rows) = self.a.to_slice() {
-            Left::Rows(rows)
+        let mut rearranged = Scratch::default();
+        let left = if k < 2 || self.a.strides()[1] == 1 {
+            Left::Rows(self.a)
         } else if let Some(columns) = self.a.reversed_axes().to_slice().filter(|_| near(&self.a)) {
             Left::Columns { elements: columns, stride: m, tile: 1 }
         } else if self.a.strides()[0] == 1 {
-            tiles = in_tiles::<T, R>(&self.a);
-            Left::Columns { elements: &tiles, stride: R, tile: k }
+            in_tiles::<T, R>(&self.a, &mut rearranged);
+            Left::Columns { elements: &rearranged, stride: R, tile: k }
         } else {
-            dense = row_after_row(self.a);
-            Left::Rows(dense.as_slice().expect("standard layout"))
+            rearranged.reserve(m * k);
+            let mut rows = ArrayViewMut2::from_shape((m, k), &mut rearranged).expect("as many elements");
+            copies::assign(rows.view_mut().into_dyn(), self.a.into_dyn());
+            Left::Rows(ArrayView2::from_shape((m, k), &rearranged).expect("as many elements"))
         };
         // Columns that are read again and again are brought together.
         let direct = self.b.to_slice().filter(|_| m <= 8 * R && near(&self.b));
-        let mut packed = Vec::new();
+        let mut packed = Scratch::default();
         let mut j = 0;
         while j < n {
             let rest = n - j;
@@ -123,7 +125,7 @@ impl<T: Scalar> Product<'_, T> {
                 }
                 None => {
                     let count = width.min(rest);
-                    packed.resize(k * width, T::zero());
+                    packed.reserve(k * width);
                     pack(&self.b, j, count, width, &mut packed);
                     Panel { elements: &packed[..k * width], stride: width, start: j, fresh: 0..count }
                 }
@@ -148,8 +150,8 @@ impl<T: Scalar> Product<'_, T> {
 /// The left operand.
 #[derive(Clone, Copy)]
 enum Left<'a, T> {
-    /// Row after row.
-    Rows(&'a [T]),
+    /// Whose rows lie in one piece each.
+    Rows(ArrayView2<'a, T>),
     /// Column after column, `stride` elements apart: of the whole, or of the rows of each tile, of which the elements are
     /// `tile` times its first row apart.
     Columns { elements: &'a [T], stride: usize, tile: usize },
@@ -165,14 +167,14 @@ struct Panel<'a, T> {
 }
 
 /// All rows of `L` columns, `R` at a time, of a left operand that lies row after row or column after column.
-struct Tiles<'a, 'x, T, const R: usize, const L: usize, const BY_COLUMN: bool> {
+struct Tiles<'a, 'x, 'l, T, const R: usize, const L: usize, const BY_COLUMN: bool> {
     product: &'a mut Product<'x, T>,
-    left: Left<'a, T>,
+    left: Left<'l, T>,
     panel: Panel<'a, T>,
 }
 
 impl<T: Scalar, const R: usize, const L: usize, const BY_COLUMN: bool> Kernel
-    for Tiles<'_, '_, T, R, L, BY_COLUMN>
+    for Tiles<'_, '_, '_, T, R, L, BY_COLUMN>
 {
     type Output = ();
 
@@ -180,7 +182,7 @@ impl<T: Scalar, const R: usize, const L: usize, const BY_COLUMN: bool> Kernel
     #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
     fn run<F: MulAdd>(self) {
         let Tiles { product, left, panel } = self;
-        let ((m, k), n) = (product.a.dim(), product.b.ncols());
+        let (m, k) = product.a.dim();
         let (alpha, beta) = (product.alpha, product.beta);
         for i in (0..m).step_by(R) {
             // The last tile goes over rows of the one before.
@@ -190,11 +192,12 @@ impl<T: Scalar, const R: usize, const L: usize, const BY_COLUMN: bool> Kernel
                     let first = if tile == 1 { start } else { i * tile };
                     of_columns::<F, T, R, L>(&elements[first..], stride, k, &panel)
                 }
-                Left::Rows(rows) if !BY_COLUMN => of_rows::<F, T, R, L>(&rows[start * k..], k, &panel),
+                Left::Rows(rows) if !BY_COLUMN => of_rows::<F, T, R, L>(rows, start, &panel),
                 _ => unreachable!("one kind of left operand for each kernel"),
             };
             for r in i - start..R {
-                let c = &mut product.c[(start + r) * n + panel.start..];
+                let mut row = product.c.index_axis_mut(Axis(0), start + r);
+                let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
                 if panel.fresh == (0..L) && alpha == T::one() && beta == T::zero() {
                     *c.first_chunk_mut().expect("a vector of columns") = sums[r];
                     continue;
@@ -222,17 +225,18 @@ macro_rules! unrolled {
     };
 }
 
-/// The sums of a tile, from rows of the left operand that lie one after another.
+/// The sums of a tile, from rows of the left operand.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
 fn of_rows<F: MulAdd, T: Scalar, const R: usize, const L: usize>(
-    a: &[T],
-    k: usize,
+    a: ArrayView2<'_, T>,
+    start: usize,
     panel: &Panel<'_, T>,
 ) -> [[T; L]; R] {
-    let mut rows = [a; R];
+    let k = a.ncols();
+    let mut rows = [panel.elements; R];
     for r in 0..R {
-        rows[r] = &a[r * k..][..k];
+        rows[r] = &a.index_axis_move(Axis(0), start + r).to_slice().expect("one piece")[..k];
     }
     let mut sums = [[T::zero(); L]; R];
     for (p, b) in (0..k).zip(panel.elements.chunks(panel.stride)) {
@@ -287,11 +291,11 @@ fn pack<T: Scalar>(b: &ArrayView2<'_, T>, j: usize, count: usize, width: usize, 
 }
 
 /// The rows of each tile one tile after another, column after column, of a matrix whose columns lie in one piece each.
-fn in_tiles<T: Scalar, const R: usize>(a: &ArrayView2<'_, T>) -> Vec<T> {
+fn in_tiles<T: Scalar, const R: usize>(a: &ArrayView2<'_, T>, packed: &mut Scratch<T>) {
     /// Columns of which the lines that are read next stay in the first-level cache.
     const TOGETHER: usize = 64;
     let (m, k) = a.dim();
-    let mut packed = vec![T::zero(); m.div_ceil(R) * k * R];
+    packed.reserve(m.div_ceil(R) * k * R);
     for first in (0..k).step_by(TOGETHER) {
         let columns = first..k.min(first + TOGETHER);
         for (i, tile) in (0..m).step_by(R).zip(packed.chunks_exact_mut(k * R)) {
@@ -302,11 +306,4 @@ fn in_tiles<T: Scalar, const R: usize>(a: &ArrayView2<'_, T>) -> Vec<T> {
             }
         }
     }
-    packed
-}
-
-fn row_after_row<'a, T: Scalar>(a: ArrayView2<'_, T>) -> CowArray<'a, T, Ix2> {
-    let mut rows = memory::array(a.shape());
-    copies::assign(rows.view_mut(), a.into_dyn());
-    rows.into_dimensionality::<Ix2>().expect("two axes").into()
 }

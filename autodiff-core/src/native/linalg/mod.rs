@@ -18,7 +18,10 @@ mod triangular;
 mod tridiagonal;
 mod vector;
 
+use crate::copies;
 use crate::error::LinalgError;
+use crate::memory;
+use crate::scalar::Scalar;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 
 pub use lu::Lu;
@@ -85,11 +88,8 @@ macro_rules! factorisations {
 factorisations!(f32, f64);
 
 /// A copy whose rows are contiguous.
-fn row_major<T: Clone + num_traits::Zero>(a: ArrayView2<'_, T>) -> Array2<T> {
-    if let Some(x) = a.as_slice() {
-        return Array2::from_shape_vec(a.dim(), x.to_vec()).expect("the same number of elements");
-    }
-    let mut copy = Array2::zeros(a.dim());
-    copy.assign(&a);
-    copy
+fn row_major<T: Scalar>(a: ArrayView2<'_, T>) -> Array2<T> {
+    let mut copy = memory::array(a.shape());
+    copies::assign(copy.view_mut(), a.into_dyn());
+    copy.into_dimensionality().expect("two axes")
 }

@@ -3,13 +3,14 @@
 use super::{each, split};
 use crate::backend::Backend;
 use crate::graph::with_leading;
+use crate::memory;
 use crate::rules::linear::Linear;
 use crate::rules::{Case, Listed};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::value::Value;
-use ndarray::{ArrayD, ArrayView2, IxDyn, s};
+use ndarray::{ArrayView2, s};
 
 /// The elements (i, i + offset) of each matrix.
 #[derive(Clone, Debug)]
@@ -78,14 +79,14 @@ impl Linear for Embed {
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         let (_, m, n) = split(&self.to);
         let (row, column, _) = place(&self.to, self.offset);
-        let mut whole = vec![T::zero(); self.to.iter().product()];
-        let view = x.view();
-        for (matrix, diagonal) in whole.chunks_exact_mut((m * n).max(1)).zip(view.rows()) {
+        let mut whole = memory::zeros(&self.to);
+        let elements = whole.as_slice_mut().expect("row-major");
+        for (matrix, diagonal) in elements.chunks_exact_mut((m * n).max(1)).zip(x.view().rows()) {
             for (i, &x) in diagonal.iter().enumerate() {
                 matrix[(row + i) * n + column + i] = x;
             }
         }
-        Tensor::new(ArrayD::from_shape_vec(IxDyn(&self.to), whole).expect("as many elements").into_shared())
+        Tensor::new(whole.into_shared())
     }
     fn batched(&self, n: usize) -> Option<Self> {
         Some(Embed { offset: self.offset, to: with_leading(n, &self.to) })

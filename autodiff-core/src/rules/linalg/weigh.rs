@@ -2,12 +2,13 @@
 
 use super::{split, transposed};
 use crate::backend::Backend;
+use crate::copies;
+use crate::memory;
 use crate::rules::linear::Linear;
 use crate::rules::{Case, Listed};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
-use ndarray::{ArrayD, IxDyn};
 
 /// Elements times a number that depends on where they are: below a diagonal, on it, or above.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +40,9 @@ impl Linear for Weigh {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         let (_, m, n) = split(x.shape());
-        let view = x.view();
-        let mut elements: Vec<T> = match view.as_slice() {
-            Some(elements) => elements.to_vec(),
-            None => view.iter().copied().collect(),
-        };
+        let mut y = memory::array(x.shape());
+        copies::assign(y.view_mut(), x.view());
+        let elements = y.as_slice_mut().expect("row-major");
         let weigh = |part: &mut [T], weight: f64| match weight {
             // Zero, whatever was there.
             0.0 => part.fill(T::zero()),
@@ -58,9 +57,7 @@ impl Linear for Weigh {
             weigh(&mut row[start..end], self.on);
             weigh(&mut row[end..], self.above);
         }
-        Tensor::new(
-            ArrayD::from_shape_vec(IxDyn(x.shape()), elements).expect("as many elements").into_shared(),
-        )
+        Tensor::new(y.into_shared())
     }
     fn batched(&self, _: usize) -> Option<Self> {
         Some(*self)
