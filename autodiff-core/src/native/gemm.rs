@@ -7,8 +7,8 @@ use crate::scalar::Scalar;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-/// Multiplications with which a thread is worth its waking: 20 to 50 microseconds.
-const WORTH_A_THREAD: usize = 1 << 19;
+/// Multiplications with which a thread is worth its waking: 10 to 20 microseconds.
+const WORTH_A_THREAD: usize = 1 << 20;
 
 /// The parts that so many multiplications are to be shared in.
 pub(super) fn parts(multiplications: usize) -> usize {

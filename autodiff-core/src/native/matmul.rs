@@ -37,10 +37,10 @@ fn products<T: Scalar, B: Backend<T>>(
 ) {
     let axes = full.len();
     let one = c.shape()[axes..].iter().product::<usize>().saturating_mul(a.len_of(Axis(axes + 1)));
-    // Threads add to different results. What is worth sharing by itself `gemm` shares.
+    // Threads add to different results. Of a few products, `gemm` shares those that are worth it.
     let longest = (0..axes).filter(|&axis| c.shape()[axis] > 1).max_by_key(|&axis| c.shape()[axis]);
     if let Some(axis) = longest
-        && gemm::parts(one) < 2
+        && (gemm::parts(one) < 2 || c.shape()[axis] >= 2 * rayon::current_num_threads())
         && gemm::parts(one.saturating_mul(full.iter().product())) > 1
     {
         let at = full[axis] / 2;

@@ -68,20 +68,7 @@ fn into_rows<T: Scalar>(
         into_rows(alpha, a, b, beta, c);
         return into_rows(alpha, a_rest, b, beta, c_rest);
     }
-    let product = Product { alpha, a, b, beta, c };
-    // Sixteen registers of sums where there are 32, else eight.
-    match (simd::fused_bytes(), size_of::<T>(), m) {
-        (64, 8, 8..) => product.compute::<8, 16, 8>(),
-        (64, 8, 4..) => product.compute::<4, 16, 8>(),
-        (64, 8, _) => product.compute::<1, 16, 8>(),
-        (64, _, 8..) => product.compute::<8, 32, 16>(),
-        (64, _, 4..) => product.compute::<4, 32, 16>(),
-        (64, ..) => product.compute::<1, 32, 16>(),
-        (_, 8, 4..) => product.compute::<4, 8, 4>(),
-        (_, 8, _) => product.compute::<1, 8, 4>(),
-        (_, _, 4..) => product.compute::<4, 16, 8>(),
-        _ => product.compute::<1, 16, 8>(),
-    }
+    Product { alpha, a, b, beta, c }.compute(simd::fused_bytes());
 }
 
 struct Product<'a, T> {
@@ -93,8 +80,24 @@ struct Product<'a, T> {
 }
 
 impl<T: Scalar> Product<'_, T> {
+    /// In tiles for vectors of so many bytes: sixteen registers of sums where there are 32, else eight.
+    fn compute(self, vector: usize) {
+        match (vector, size_of::<T>(), self.a.nrows()) {
+            (64, 8, 8..) => self.panels::<8, 16, 8>(),
+            (64, 8, 4..) => self.panels::<4, 16, 8>(),
+            (64, 8, _) => self.panels::<1, 16, 8>(),
+            (64, _, 8..) => self.panels::<8, 32, 16>(),
+            (64, _, 4..) => self.panels::<4, 32, 16>(),
+            (64, ..) => self.panels::<1, 32, 16>(),
+            (_, 8, 4..) => self.panels::<4, 8, 4>(),
+            (_, 8, _) => self.panels::<1, 8, 4>(),
+            (_, _, 4..) => self.panels::<4, 16, 8>(),
+            _ => self.panels::<1, 16, 8>(),
+        }
+    }
+
     /// `L` columns at a time, and `H` where no more are left; `R` rows, of which there are as many.
-    fn compute<const R: usize, const L: usize, const H: usize>(mut self) {
+    fn panels<const R: usize, const L: usize, const H: usize>(mut self) {
         let ((m, k), n) = (self.a.dim(), self.b.ncols());
         let near = |x: &ArrayView2<'_, T>| x.len() * size_of::<T>() <= NEAR;
         let mut rearranged = Scratch::default();
@@ -303,6 +306,90 @@ fn in_tiles<T: Scalar, const R: usize>(a: &ArrayView2<'_, T>, packed: &mut Scrat
             for (p, packed) in columns.clone().zip(tile.chunks_exact_mut(R).skip(first)) {
                 let column = a.index_axis_move(Axis(1), p).to_slice().expect("packed columns");
                 packed.copy_from_slice(&column[start..start + R]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, ShapeBuilder, s};
+
+    fn matrix<T: Scalar>(shape: (usize, usize), by_column: bool, seed: f64) -> Array2<T> {
+        let mut k = seed;
+        Array2::from_shape_simple_fn(shape.set_f(by_column), || {
+            k += 1.0;
+            T::of(f64::sin(k * k))
+        })
+    }
+
+    /// Tiles for every kind of vector, whether the machine has it or not, against sums one after another.
+    fn tiles_of_all_vectors_add_up_in_order<T: Scalar>() {
+        let sizes = [1, 3, 4, 5, 8, 9, 16, 17, 33, 40];
+        for (&m, &n) in sizes.iter().flat_map(|m| sizes.iter().map(move |n| (m, n))) {
+            for k in [1, 9] {
+                for layout in 0..8 {
+                    let (a, b) = (
+                        matrix::<T>((m, k), layout & 1 == 1, 0.5),
+                        matrix::<T>((k, n), layout & 2 == 2, 0.25),
+                    );
+                    let (alpha, beta) =
+                        if layout & 4 == 4 { (T::of(-0.5), T::of(2.0)) } else { (T::one(), T::zero()) };
+                    let old = matrix::<T>((m, n), false, 3.0);
+                    let want = Array2::from_shape_fn((m, n), |(i, j)| {
+                        let sum = (0..k).fold(T::zero(), |sum, p| a[(i, p)].mul_add(b[(p, j)], sum));
+                        if beta == T::zero() { alpha * sum } else { alpha * sum + beta * old[(i, j)] }
+                    });
+                    for vector in [64, 32, 16] {
+                        let mut c = old.clone();
+                        Product { alpha, a: a.view(), b: b.view(), beta, c: c.view_mut() }.compute(vector);
+                        assert_eq!(c, want, "{m} by {k} by {n}, layout {layout}, {vector} bytes");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_of_all_vectors_add_up_in_order_in_both_types() {
+        tiles_of_all_vectors_add_up_in_order::<f64>();
+        tiles_of_all_vectors_add_up_in_order::<f32>();
+    }
+
+    #[test]
+    fn large_matrices_and_parts_of_them() {
+        // More than is read in place, than is read again, and than a panel of a whole matrix.
+        for (m, k, n) in [(300, 520, 40), (9, 400, 500), (1100, 1000, 9)] {
+            for layout in 0..8 {
+                let by_column = |bit: usize| layout >> bit & 1 == 1;
+                let (a, b) =
+                    (matrix::<f64>((m, k), by_column(0), 0.5), matrix::<f64>((k, n), by_column(1), 0.25));
+                let c = matrix::<f64>((m + 3, n + 5), by_column(2), 3.0);
+                let want = a.mapv(|x| x * 1e3).dot(&b) / 1e3;
+                let (mut whole, mut part) = (Array2::zeros((m, n)), c.clone());
+                gemm(1.0, a.view(), b.view(), 0.0, whole.view_mut());
+                let place = s![2..m + 2, 3..n + 3];
+                gemm(2.0, a.view(), b.view(), -1.0, part.slice_mut(place));
+                let difference =
+                    |x: &Array2<f64>, y: &Array2<f64>| (x - y).fold(0.0, |most: f64, x| most.max(x.abs()));
+                assert!(difference(&whole, &want) < 1e-11, "{m} by {k} by {n}, layout {layout}");
+                let sum = &whole * 2.0 - &c.slice(place);
+                assert!(
+                    difference(&part.slice(place).to_owned(), &sum) < 1e-12,
+                    "{m} by {k} by {n}, layout {layout}"
+                );
+                part.slice_mut(place).assign(&c.slice(place));
+                assert_eq!(part, c, "nothing beside it is written");
+                let mut reversed = Array2::zeros((m, n));
+                gemm(
+                    1.0,
+                    a.slice(s![..;-1, ..;-1]),
+                    b.slice(s![..;-1, ..]),
+                    0.0,
+                    reversed.slice_mut(s![..;-1, ..]),
+                );
+                assert!(difference(&reversed, &want) < 1e-11, "{m} by {k} by {n}, layout {layout}, reversed");
             }
         }
     }
