@@ -1,6 +1,9 @@
 //! The data behind a `Value`: immutable, cheap to clone, a plain number where there are no axes.
 
-use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
+mod matmul;
+mod reduce;
+
+use crate::backend::{Backend, Binary, Elementwise, Unary};
 use crate::copies;
 use crate::few::{self, Dims, Elements, Few};
 use crate::lazy::{self, Lazy};
@@ -10,10 +13,9 @@ use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, common_shape, covers, inverse, long_lengths, same};
 use ndarray::{
-    ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn, RawData, Slice,
-    SliceInfoElem,
+    ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, RawData, SliceInfoElem,
 };
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -396,157 +398,6 @@ impl<T: Scalar> Tensor<T> {
             return self;
         }
         Self::binary::<B>(Binary::add, &self, other)
-    }
-
-    /// Reduces along `axes`, which keep length 1.
-    pub fn reduce<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
-        let mut shape = Shape::from_slice(self.shape());
-        axes.iter().for_each(|&axis| shape[axis] = 1);
-        self.reduce_to::<B>(op, axes, &shape)
-    }
-
-    /// Reduces along `axes`, of which `shape`, that of the result, leaves out some or all.
-    pub fn reduce_to<B: Backend<T>>(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Self {
-        match self.reduce_few(op, axes, shape) {
-            Some(few) => few,
-            None => self.reduce_many::<B>(op, axes).reshape(shape),
-        }
-    }
-
-    /// The reduction without the backend, of a few elements of which none is repeated, if it is not left for later.
-    fn reduce_few(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Option<Self> {
-        let (_, dims) = (Dims::of(self.shape())?, Dims::of(shape)?);
-        if self.pending().is_some() {
-            return None;
-        }
-        let mut place = None;
-        let (from, elements) = self.packed(&mut place);
-        let is_whole = same(from, self.shape());
-        is_whole.then(|| Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
-    }
-
-    fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
-        let along_one = axes.iter().all(|&axis| self.shape()[axis] == 1);
-        let small = self.pending().is_none() && lazy::is_immediate(self.len());
-        if along_one || small || self.len() == 0 || self.shape().len() > MAX_AXES {
-            return Self::new(B::reduce(op, self.view(), axes).into_shared());
-        }
-        let compact = self.compact();
-        let repeated = |axis: &usize| compact.shape()[*axis] != self.shape()[*axis];
-        let times: usize =
-            axes.iter().filter(|axis| repeated(axis)).map(|&axis| self.shape()[axis]).product();
-        let long: SmallVec<[usize; 4]> =
-            axes.iter().copied().filter(|axis| compact.shape()[*axis] != 1).collect();
-        // Along other axes than the last, the terms of these would have to be kept until the largest is known.
-        let last = (0..self.shape().len()).rev().filter(|&axis| self.shape()[axis] != 1);
-        let row: usize = long.iter().map(|&axis| compact.shape()[axis]).product();
-        let in_rows = last.take(long.len()).all(|axis| long.contains(&axis)) && lazy::is_row(row);
-        match op {
-            Reduction::LogSumExp if times == 1 && in_rows => return self.log_sum_exp::<B>(axes),
-            Reduction::LogSumExp => return Self::new(B::reduce(op, self.view(), axes).into_shared()),
-            _ => {}
-        }
-        let mut shape = Shape::from_slice(self.shape());
-        axes.iter().for_each(|&axis| shape[axis] = 1);
-        let once = match long.is_empty() {
-            true => compact,
-            false => Tensor::Lazy(Lazy::fold::<B>(op, &long, compact)),
-        };
-        let whole = match op {
-            // n equal terms are n times one of them.
-            Reduction::Sum if times != 1 => {
-                Self::binary::<B>(Binary::mul, &once, &Tensor::Scalar(T::of(times as f64)))
-            }
-            _ => once,
-        };
-        whole.broadcast_to(&shape)
-    }
-
-    /// `m + ln(1 + sum of exp(x - m) over all but one x = m)`, of whose steps a softmax needs most.
-    fn log_sum_exp<B: Backend<T>>(&self, axes: &[usize]) -> Self {
-        let (most, terms) = self.exp_below_max::<B>(axes);
-        let others = Self::unary::<B>(Unary::ln_1p, &terms.reduce::<B>(Reduction::SumBesideOne, axes));
-        let bottom = Tensor::Scalar(T::neg_infinity());
-        let is_bottom = Self::binary::<B>(Binary::same, &most, &bottom);
-        let finite = Self::binary::<B>(Binary::add, &most, &others);
-        Self::elementwise::<B, 3>(Elementwise::Select, [&is_bottom, &bottom, &finite])
-    }
-
-    /// The largest elements `m` along axes, which keep length 1, and `exp(x - m)`.
-    pub fn exp_below_max<B: Backend<T>>(&self, axes: &[usize]) -> (Self, Self) {
-        let most = self.reduce::<B>(Reduction::Max, axes);
-        let terms = Self::unary::<B>(Unary::exp, &Self::binary::<B>(Binary::below, self, &most));
-        (most, terms)
-    }
-
-    /// The product of matrices, under leading axes; where `batch` has length 1 and operands do not, products are summed.
-    pub fn matmul<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
-        Self::product(a, b, batch, Self::matmul_of_distinct::<B>)
-    }
-
-    /// The same, computed when it is looked at, if ever: of a gradient that is differentiated, that may be never.
-    pub fn matmul_later<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
-        Self::product(a, b, batch, |a, b, batch| {
-            let [.., m, k] = *a.shape() else { unreachable!("matrices") };
-            let n = b.shape()[batch.len() + 1];
-            let multiplications = batch.iter().product::<usize>() * m * k * n;
-            match lazy::is_immediate(multiplications) || batch.len() + 2 > MAX_AXES {
-                true => Self::matmul_of_distinct::<B>(a, b, batch),
-                false => Tensor::Lazy(Lazy::product::<B>(a, b, batch)),
-            }
-        })
-    }
-
-    /// The product by `matmul`. Its rows are as equal as those of its left operand, its columns as those of its right one, as in
-    /// the cotangents of a sum: `matmul` is given one of them.
-    fn product(
-        a: &Tensor<T>,
-        b: &Tensor<T>,
-        batch: &[usize],
-        matmul: impl Fn(&Tensor<T>, &Tensor<T>, &[usize]) -> Self,
-    ) -> Self {
-        let (row, column) = (batch.len(), batch.len() + 1);
-        let one_along = |x: &Tensor<T>, axis: usize| {
-            let mut info: SmallVec<[SliceInfoElem; 4]> = smallvec![Slice::from(..).into(); batch.len() + 2];
-            info[axis] = Slice::from(..1).into();
-            x.is_repeated_along(axis).then(|| x.slice(&info))
-        };
-        let (one_row, one_column) = (one_along(a, row), one_along(b, column));
-        if one_row.is_none() && one_column.is_none() {
-            return matmul(a, b, batch);
-        }
-        let mut shape = Shape::from_slice(batch);
-        shape.extend([a.shape()[row], b.shape()[column]]);
-        matmul(one_row.as_ref().unwrap_or(a), one_column.as_ref().unwrap_or(b), batch).broadcast_to(&shape)
-    }
-
-    /// The product, which has no repeated axes.
-    pub fn matmul_of_distinct<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
-        let leading = batch.len();
-        let (k, n) = (b.shape()[leading], b.shape()[leading + 1]);
-        let count: usize = batch.iter().product();
-        let same = a.shape()[..leading].iter().all(|&length| length == 1);
-        if n == 1 && count > 1 && same && b.shape()[..leading] == *batch {
-            // One matrix times many columns: as the rows of a matrix, they are one product.
-            let rows = b.reshape(&[count, k]);
-            let matrix = a.reshape(&a.shape()[leading..]).permute(&[1, 0]);
-            let mut shape = Shape::from_slice(batch);
-            shape.extend([matrix.shape()[1], 1]);
-            // The columns of the identity pick those of the matrix, which is how whole Jacobians start; but 0 times infinity
-            // is NaN.
-            if rows.is_identity() && !matrix.is_spread() && a.view().iter().all(|x| x.is_finite()) {
-                return matrix.reshape(&shape);
-            }
-            return Self::matmul_of_distinct::<B>(&rows, &matrix, &[]).reshape(&shape);
-        }
-        Self::new(B::matmul(a.view(), b.view(), batch).into_shared())
-    }
-
-    /// Whether this is a square matrix of ones on the diagonal and zeros elsewhere.
-    fn is_identity(&self) -> bool {
-        let is = |((i, j), &x): ((usize, usize), &T)| x == if i == j { T::one() } else { T::zero() };
-        let matrix = self.view().into_dimensionality::<Ix2>();
-        matrix.is_ok_and(|matrix| matrix.is_square() && matrix.indexed_iter().all(is))
     }
 
     pub fn broadcast_to(&self, shape: &[usize]) -> Self {

@@ -105,10 +105,10 @@ impl<T: Scalar> Product<'_, T> {
         let left = if k < 2 || self.a.strides()[1] == 1 {
             Left::Rows(self.a)
         } else if let Some(columns) = self.a.reversed_axes().to_slice().filter(|_| near(&self.a)) {
-            Left::Columns { elements: columns, stride: m, tile: 1 }
+            Left::Columns(columns)
         } else if self.a.strides()[0] == 1 {
             in_tiles::<T, R>(&self.a, &mut rearranged);
-            Left::Columns { elements: &rearranged, stride: R, tile: k }
+            Left::Tiles(&rearranged)
         } else {
             rearranged.reserve(m * k);
             let mut rows = ArrayViewMut2::from_shape((m, k), &mut rearranged).expect("as many elements");
@@ -146,7 +146,9 @@ impl<T: Scalar> Product<'_, T> {
     fn tiles<const R: usize, const L: usize>(&mut self, left: Left<'_, T>, panel: Panel<'_, T>) {
         match left {
             Left::Rows(_) => simd::widest(Tiles::<T, R, L, false> { product: self, left, panel }),
-            Left::Columns { .. } => simd::widest(Tiles::<T, R, L, true> { product: self, left, panel }),
+            Left::Columns(_) | Left::Tiles(_) => {
+                simd::widest(Tiles::<T, R, L, true> { product: self, left, panel })
+            }
         }
     }
 }
@@ -156,9 +158,10 @@ impl<T: Scalar> Product<'_, T> {
 enum Left<'a, T> {
     /// Whose rows lie in one piece each.
     Rows(ArrayView2<'a, T>),
-    /// Column after column, `stride` elements apart: of the whole, or of the rows of each tile, of which the elements are
-    /// `tile` times its first row apart.
-    Columns { elements: &'a [T], stride: usize, tile: usize },
+    /// Column after column.
+    Columns(&'a [T]),
+    /// Tile after tile, of each column after column.
+    Tiles(&'a [T]),
 }
 
 /// Some columns of the right operand: row after row, `stride` elements apart, from the column `start` on.
@@ -191,13 +194,16 @@ impl<T: Scalar, const R: usize, const L: usize, const BY_COLUMN: bool> Kernel
         for i in (0..m).step_by(R) {
             // The last tile goes over rows of the one before.
             let start = i.min(m - R);
-            let sums = match left {
-                Left::Columns { elements, stride, tile } if BY_COLUMN => {
-                    let first = if tile == 1 { start } else { i * tile };
-                    of_columns::<F, T, R, L>(&elements[first..], stride, k, &panel)
-                }
-                Left::Rows(rows) if !BY_COLUMN => of_rows::<F, T, R, L>(rows, start, &panel),
-                _ => unreachable!("one kind of left operand for each kernel"),
+            let sums = if BY_COLUMN {
+                let (columns, stride) = match left {
+                    Left::Columns(columns) => (&columns[start..], m),
+                    Left::Tiles(tiles) => (&tiles[i * k..], R),
+                    Left::Rows(_) => unreachable!("columns"),
+                };
+                of_columns::<F, T, R, L>(columns, stride, k, &panel)
+            } else {
+                let Left::Rows(rows) = left else { unreachable!("rows") };
+                of_rows::<F, T, R, L>(rows, start, &panel)
             };
             for r in i - start..R {
                 let mut row = product.c.index_axis_mut(Axis(0), start + r);

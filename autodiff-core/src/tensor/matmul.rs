@@ -1,0 +1,82 @@
+//! Products of tensors.
+
+use super::Tensor;
+use crate::backend::Backend;
+use crate::lazy::{self, Lazy};
+use crate::program::MAX_AXES;
+use crate::scalar::Scalar;
+use crate::shape::Shape;
+use ndarray::{Ix2, Slice, SliceInfoElem};
+use smallvec::{SmallVec, smallvec};
+
+impl<T: Scalar> Tensor<T> {
+    /// The product of matrices, under leading axes; where `batch` has length 1 and operands do not, products are summed.
+    pub fn matmul<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
+        Self::product(a, b, batch, Self::matmul_of_distinct::<B>)
+    }
+
+    /// The same, computed when it is looked at, if ever: of a gradient that is differentiated, that may be never.
+    pub fn matmul_later<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
+        Self::product(a, b, batch, |a, b, batch| {
+            let [.., m, k] = *a.shape() else { unreachable!("matrices") };
+            let n = b.shape()[batch.len() + 1];
+            let multiplications = batch.iter().product::<usize>() * m * k * n;
+            match lazy::is_immediate(multiplications) || batch.len() + 2 > MAX_AXES {
+                true => Self::matmul_of_distinct::<B>(a, b, batch),
+                false => Tensor::Lazy(Lazy::product::<B>(a, b, batch)),
+            }
+        })
+    }
+
+    /// The product by `matmul`. Its rows are as equal as those of its left operand, its columns as those of its right one, as in
+    /// the cotangents of a sum: `matmul` is given one of them.
+    fn product(
+        a: &Tensor<T>,
+        b: &Tensor<T>,
+        batch: &[usize],
+        matmul: impl Fn(&Tensor<T>, &Tensor<T>, &[usize]) -> Self,
+    ) -> Self {
+        let (row, column) = (batch.len(), batch.len() + 1);
+        let one_along = |x: &Tensor<T>, axis: usize| {
+            let mut info: SmallVec<[SliceInfoElem; 4]> = smallvec![Slice::from(..).into(); batch.len() + 2];
+            info[axis] = Slice::from(..1).into();
+            x.is_repeated_along(axis).then(|| x.slice(&info))
+        };
+        let (one_row, one_column) = (one_along(a, row), one_along(b, column));
+        if one_row.is_none() && one_column.is_none() {
+            return matmul(a, b, batch);
+        }
+        let mut shape = Shape::from_slice(batch);
+        shape.extend([a.shape()[row], b.shape()[column]]);
+        matmul(one_row.as_ref().unwrap_or(a), one_column.as_ref().unwrap_or(b), batch).broadcast_to(&shape)
+    }
+
+    /// The product, which has no repeated axes.
+    pub fn matmul_of_distinct<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
+        let leading = batch.len();
+        let (k, n) = (b.shape()[leading], b.shape()[leading + 1]);
+        let count: usize = batch.iter().product();
+        let same = a.shape()[..leading].iter().all(|&length| length == 1);
+        if n == 1 && count > 1 && same && b.shape()[..leading] == *batch {
+            // One matrix times many columns: as the rows of a matrix, they are one product.
+            let rows = b.reshape(&[count, k]);
+            let matrix = a.reshape(&a.shape()[leading..]).permute(&[1, 0]);
+            let mut shape = Shape::from_slice(batch);
+            shape.extend([matrix.shape()[1], 1]);
+            // The columns of the identity pick those of the matrix, which is how whole Jacobians start; but 0 times infinity
+            // is NaN.
+            if rows.is_identity() && !matrix.is_spread() && a.view().iter().all(|x| x.is_finite()) {
+                return matrix.reshape(&shape);
+            }
+            return Self::matmul_of_distinct::<B>(&rows, &matrix, &[]).reshape(&shape);
+        }
+        Self::new(B::matmul(a.view(), b.view(), batch).into_shared())
+    }
+
+    /// Whether this is a square matrix of ones on the diagonal and zeros elsewhere.
+    fn is_identity(&self) -> bool {
+        let is = |((i, j), &x): ((usize, usize), &T)| x == if i == j { T::one() } else { T::zero() };
+        let matrix = self.view().into_dimensionality::<Ix2>();
+        matrix.is_ok_and(|matrix| matrix.is_square() && matrix.indexed_iter().all(is))
+    }
+}
