@@ -111,8 +111,7 @@ impl<T: Scalar> Product<'_, T> {
             Left::Tiles(&rearranged)
         } else {
             rearranged.reserve(m * k);
-            let mut rows = ArrayViewMut2::from_shape((m, k), &mut rearranged).expect("as many elements");
-            copies::assign(rows.view_mut().into_dyn(), self.a.into_dyn());
+            rearrange(&self.a, &mut rearranged);
             Left::Rows(ArrayView2::from_shape((m, k), &rearranged).expect("as many elements"))
         };
         // Columns that are read again and again are brought together.
@@ -315,6 +314,18 @@ fn in_tiles<T: Scalar, const R: usize>(a: &ArrayView2<'_, T>, packed: &mut Scrat
                 packed.copy_from_slice(&column[start..start + R]);
             }
         }
+    }
+}
+
+/// Copies a matrix of any layout row after row.
+fn rearrange<T: Scalar>(a: &ArrayView2<'_, T>, rows: &mut [T]) {
+    /// Elements up to which a plain loop starts sooner than it would be overtaken.
+    const FEW: usize = 1024;
+    if a.len() <= FEW {
+        rows.iter_mut().zip(a).for_each(|(to, &from)| *to = from);
+    } else {
+        let rows = ArrayViewMut2::from_shape(a.dim(), rows).expect("as many elements");
+        copies::assign(rows.into_dyn(), a.view().into_dyn());
     }
 }
 

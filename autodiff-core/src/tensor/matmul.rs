@@ -9,6 +9,12 @@ use crate::shape::Shape;
 use ndarray::{Ix2, Slice, SliceInfoElem};
 use smallvec::{SmallVec, smallvec};
 
+/// Whether a product has so few multiplications that it is computed at once, and whole.
+fn is_small<T: Scalar>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> bool {
+    let [.., m, k] = *a.shape() else { unreachable!("matrices") };
+    lazy::is_immediate(batch.iter().product::<usize>() * m * k * b.shape()[batch.len() + 1])
+}
+
 impl<T: Scalar> Tensor<T> {
     /// The product of matrices, under leading axes; where `batch` has length 1 and operands do not, products are summed.
     pub fn matmul<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
@@ -17,14 +23,9 @@ impl<T: Scalar> Tensor<T> {
 
     /// The same, computed when it is looked at, if ever: of a gradient that is differentiated, that may be never.
     pub fn matmul_later<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
-        Self::product(a, b, batch, |a, b, batch| {
-            let [.., m, k] = *a.shape() else { unreachable!("matrices") };
-            let n = b.shape()[batch.len() + 1];
-            let multiplications = batch.iter().product::<usize>() * m * k * n;
-            match lazy::is_immediate(multiplications) || batch.len() + 2 > MAX_AXES {
-                true => Self::matmul_of_distinct::<B>(a, b, batch),
-                false => Tensor::Lazy(Lazy::product::<B>(a, b, batch)),
-            }
+        Self::product(a, b, batch, |a, b, batch| match is_small(a, b, batch) || batch.len() + 2 > MAX_AXES {
+            true => Self::matmul_of_distinct::<B>(a, b, batch),
+            false => Tensor::Lazy(Lazy::product::<B>(a, b, batch)),
         })
     }
 
@@ -36,6 +37,9 @@ impl<T: Scalar> Tensor<T> {
         batch: &[usize],
         matmul: impl Fn(&Tensor<T>, &Tensor<T>, &[usize]) -> Self,
     ) -> Self {
+        if is_small(a, b, batch) {
+            return matmul(a, b, batch);
+        }
         let (row, column) = (batch.len(), batch.len() + 1);
         let one_along = |x: &Tensor<T>, axis: usize| {
             let mut info: SmallVec<[SliceInfoElem; 4]> = smallvec![Slice::from(..).into(); batch.len() + 2];
