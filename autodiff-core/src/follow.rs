@@ -132,9 +132,8 @@ impl<T: Scalar, B: Backend<T>> Follower<T, B> {
         }
         let at = Primal::attached(node, operation);
         let tangent = at.whole_tangent(&**rule, tangents.iter().map(|(i, t)| (*i, t)));
-        let pending =
-            (value.tensor().pending()).zip(tangent.as_ref().and_then(|tangent| tangent.tensor().pending()));
-        if let Some((value, tangent)) = pending {
+        let waiting = tangent.as_ref().and_then(|tangent| tangent.tensor().pending());
+        if let Some((value, tangent)) = value.tensor().pending().zip(waiting) {
             value.accompany_product(tangent);
         }
         self.known.borrow_mut().insert(node.id, tangent);

@@ -234,7 +234,8 @@ macro_rules! unrolled {
     };
 }
 
-/// The sums of a tile, from rows of the left operand.
+/// The sums of a tile, from rows of the left operand. (In a `black_box`, as in `gemv`: what is done with them is not to tell the
+/// compiler which of them to make vectors of.)
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
 fn of_rows<F: MulAdd, T: Scalar, const R: usize, const L: usize>(
