@@ -1,7 +1,8 @@
 //! Copies and sums of arrays that lie differently in memory: along rows, in tiles, and on several threads.
 
+use crate::memory;
 use crate::scalar::Scalar;
-use ndarray::{ArrayViewD, ArrayViewMutD, Axis, Zip};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Zip};
 
 /// Elements with which a thread is worth its waking.
 const TASK: usize = 64 * 1024;
@@ -15,6 +16,13 @@ const TILE: usize = 32;
 /// Copies `from` to `to`, of the same shape.
 pub(crate) fn assign<T: Scalar>(to: ArrayViewMutD<'_, T>, from: ArrayViewD<'_, T>) {
     each(to, from, |to, &from| *to = from);
+}
+
+/// A copy in row-major order.
+pub(crate) fn row_major<T: Scalar>(x: ArrayViewD<'_, T>) -> ArrayD<T> {
+    let mut copy = memory::array(x.shape());
+    assign(copy.view_mut(), x);
+    copy
 }
 
 /// Adds `part` to `sum`, of the same shape.

@@ -439,8 +439,7 @@ impl<T: Scalar> Tensor<T> {
                     // In whatever order memory has them.
                     () if long_lengths(whole.shape()) == long_lengths(shape) => fit(whole, shape),
                     () => {
-                        let mut dense = memory::array(whole.shape());
-                        copies::assign(dense.view_mut(), whole.view());
+                        let dense = copies::row_major(whole.view());
                         dense.into_shared().into_shape_with_order(IxDyn(shape)).expect(same)
                     }
                 })

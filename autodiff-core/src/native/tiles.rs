@@ -1,5 +1,6 @@
 //! Products of matrices in tiles: the sums of some rows and some vectors of columns stay in registers.
 
+use super::gemv::Packed;
 use super::math::MulAdd;
 use super::simd::{self, Kernel};
 use crate::copies;
@@ -29,24 +30,20 @@ pub(super) fn gemm<T: Scalar>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
     beta: T,
-    mut c: ArrayViewMut2<'_, T>,
+    c: ArrayViewMut2<'_, T>,
 ) {
+    // Of a right operand whose columns lie in one piece each, the transpose is read as it is, which is worth copying a few rows.
     let is_flat =
         b.t().is_standard_layout() && !b.is_standard_layout() && 4 * a.nrows() <= b.ncols().min(b.nrows());
-    let [by_column, by_row] = [0, 1].map(|axis| c.shape()[axis] < 2 || c.strides()[axis] == 1);
-    if by_column && (is_flat || !by_row) {
-        return into_rows(alpha, b.reversed_axes(), a.reversed_axes(), beta, c.reversed_axes());
-    }
-    if by_row && !is_flat {
+    let (a, b, mut c) = match is_flat || matches!(Packed::of(c.view()), Some(Packed::Columns)) {
+        true => (b.reversed_axes(), a.reversed_axes(), c.reversed_axes()),
+        false => (a, b, c),
+    };
+    if let Some(Packed::Rows) = Packed::of(c.view()) {
         return into_rows(alpha, a, b, beta, c);
     }
-    // Of a matrix whose columns lie in one piece each, the transpose is read as it is, which is worth copying a few rows.
-    let mut dense = Array2::zeros(if is_flat { (c.ncols(), c.nrows()) } else { c.dim() });
-    match is_flat {
-        true => into_rows(alpha, b.reversed_axes(), a.reversed_axes(), T::zero(), dense.view_mut()),
-        false => into_rows(alpha, a, b, T::zero(), dense.view_mut()),
-    }
-    let product = if is_flat { dense.reversed_axes() } else { dense };
+    let mut product = Array2::zeros(c.dim());
+    into_rows(alpha, a, b, T::zero(), product.view_mut());
     match beta == T::zero() {
         true => c.assign(&product),
         false => c.zip_mut_with(&product, |c, &product| *c = product + beta * *c),
@@ -102,17 +99,18 @@ impl<T: Scalar> Product<'_, T> {
         let ((m, k), n) = (self.a.dim(), self.b.ncols());
         let near = |x: &ArrayView2<'_, T>| x.len() * size_of::<T>() <= NEAR;
         let mut rearranged = Scratch::default();
-        let left = if k < 2 || self.a.strides()[1] == 1 {
-            Left::Rows(self.a)
-        } else if let Some(columns) = self.a.reversed_axes().to_slice().filter(|_| near(&self.a)) {
-            Left::Columns(columns)
-        } else if self.a.strides()[0] == 1 {
-            in_tiles::<T, R>(&self.a, &mut rearranged);
-            Left::Tiles(&rearranged)
-        } else {
-            rearranged.reserve(m * k);
-            rearrange(&self.a, &mut rearranged);
-            Left::Rows(ArrayView2::from_shape((m, k), &rearranged).expect("as many elements"))
+        let left = match (Packed::of(self.a), self.a.reversed_axes().to_slice()) {
+            (Some(Packed::Rows), _) => Left::Rows(self.a),
+            (Some(Packed::Columns), Some(columns)) if near(&self.a) => Left::Columns(columns),
+            (Some(Packed::Columns), _) => {
+                in_tiles::<T, R>(&self.a, &mut rearranged);
+                Left::Tiles(&rearranged)
+            }
+            (None, _) => {
+                rearranged.reserve(m * k);
+                rearrange(&self.a, &mut rearranged);
+                Left::Rows(ArrayView2::from_shape((m, k), &rearranged).expect("as many elements"))
+            }
         };
         // Columns that are read again and again are brought together.
         let direct = self.b.to_slice().filter(|_| m <= 8 * R && near(&self.b));
@@ -333,15 +331,8 @@ fn rearrange<T: Scalar>(a: &ArrayView2<'_, T>, rows: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, ShapeBuilder, s};
-
-    fn matrix<T: Scalar>(shape: (usize, usize), by_column: bool, seed: f64) -> Array2<T> {
-        let mut k = seed;
-        Array2::from_shape_simple_fn(shape.set_f(by_column), || {
-            k += 1.0;
-            T::of(f64::sin(k * k))
-        })
-    }
+    use crate::native::gemm::tests::matrix;
+    use ndarray::{Array2, s};
 
     /// Tiles for every kind of vector, whether the machine has it or not, against sums one after another.
     fn tiles_of_all_vectors_add_up_in_order<T: Scalar>() {
@@ -349,13 +340,10 @@ mod tests {
         for (&m, &n) in sizes.iter().flat_map(|m| sizes.iter().map(move |n| (m, n))) {
             for k in [1, 9] {
                 for layout in 0..8 {
-                    let (a, b) = (
-                        matrix::<T>((m, k), layout & 1 == 1, 0.5),
-                        matrix::<T>((k, n), layout & 2 == 2, 0.25),
-                    );
+                    let (a, b) = (matrix::<T>((m, k), layout & 1 == 1), matrix::<T>((k, n), layout & 2 == 2));
                     let (alpha, beta) =
                         if layout & 4 == 4 { (T::of(-0.5), T::of(2.0)) } else { (T::one(), T::zero()) };
-                    let old = matrix::<T>((m, n), false, 3.0);
+                    let old = matrix::<T>((m, n), false);
                     let want = Array2::from_shape_fn((m, n), |(i, j)| {
                         let sum = (0..k).fold(T::zero(), |sum, p| a[(i, p)].mul_add(b[(p, j)], sum));
                         if beta == T::zero() { alpha * sum } else { alpha * sum + beta * old[(i, j)] }
@@ -382,9 +370,8 @@ mod tests {
         for (m, k, n) in [(300, 520, 40), (9, 400, 500), (1100, 1000, 9)] {
             for layout in 0..8 {
                 let by_column = |bit: usize| layout >> bit & 1 == 1;
-                let (a, b) =
-                    (matrix::<f64>((m, k), by_column(0), 0.5), matrix::<f64>((k, n), by_column(1), 0.25));
-                let c = matrix::<f64>((m + 3, n + 5), by_column(2), 3.0);
+                let (a, b) = (matrix::<f64>((m, k), by_column(0)), matrix::<f64>((k, n), by_column(1)));
+                let c = matrix::<f64>((m + 3, n + 5), by_column(2));
                 let want = a.mapv(|x| x * 1e3).dot(&b) / 1e3;
                 let (mut whole, mut part) = (Array2::zeros((m, n)), c.clone());
                 gemm(1.0, a.view(), b.view(), 0.0, whole.view_mut());

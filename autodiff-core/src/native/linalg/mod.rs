@@ -20,7 +20,6 @@ mod vector;
 
 use crate::copies;
 use crate::error::LinalgError;
-use crate::memory;
 use crate::scalar::Scalar;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 
@@ -89,7 +88,5 @@ factorisations!(f32, f64);
 
 /// A copy whose rows are contiguous.
 fn row_major<T: Scalar>(a: ArrayView2<'_, T>) -> Array2<T> {
-    let mut copy = memory::array(a.shape());
-    copies::assign(copy.view_mut(), a.into_dyn());
-    copy.into_dimensionality().expect("two axes")
+    copies::row_major(a.into_dyn()).into_dimensionality().expect("two axes")
 }

@@ -3,7 +3,6 @@
 use super::{split, transposed};
 use crate::backend::Backend;
 use crate::copies;
-use crate::memory;
 use crate::rules::linear::Linear;
 use crate::rules::{Case, Listed};
 use crate::scalar::Scalar;
@@ -40,8 +39,7 @@ impl Linear for Weigh {
     }
     fn eval<T: Scalar, B: Backend<T>>(&self, x: &Tensor<T>) -> Tensor<T> {
         let (_, m, n) = split(x.shape());
-        let mut y = memory::array(x.shape());
-        copies::assign(y.view_mut(), x.view());
+        let mut y = copies::row_major(x.view());
         let elements = y.as_slice_mut().expect("row-major");
         let weigh = |part: &mut [T], weight: f64| match weight {
             // Zero, whatever was there.

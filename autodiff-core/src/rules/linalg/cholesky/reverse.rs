@@ -3,7 +3,6 @@
 
 use crate::backend::Backend;
 use crate::copies;
-use crate::memory;
 use crate::scalar::Scalar;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
@@ -16,9 +15,7 @@ const WHOLE: usize = 128;
 pub(super) fn cotangent<T: Scalar, B: Backend<T>>(l: ArrayView2<'_, T>, g: ArrayView2<'_, T>) -> Array2<T> {
     // As packed rows, whatever the layouts.
     let l = l.as_standard_layout();
-    let mut s = memory::array(g.shape());
-    copies::assign(s.view_mut(), g.into_dyn());
-    let mut s: Array2<T> = s.into_dimensionality().expect("two axes");
+    let mut s: Array2<T> = copies::row_major(g.into_dyn()).into_dimensionality().expect("two axes");
     reverse::<T, B>(l.view(), s.view_mut());
     // An element below the diagonal stands for two.
     let half = T::of(0.5);
