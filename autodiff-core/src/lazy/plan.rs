@@ -124,6 +124,12 @@ impl<T: Scalar> Plan<T> {
     /// Whether an output may be what `root` is.
     fn has_place_for(&self, root: &Expr<T>, places: &Places) -> bool {
         let long = |shape: &[usize]| set(long_places(shape, places));
+        // Where the operand of a reduction lies, the places of its result do not tell.
+        if let Some((step, _)) = self.known.get(&std::ptr::from_ref(root))
+            && let Step::Fold { arg, .. } = self.steps[*step]
+        {
+            return self.is_output_space(self.varies[arg]);
+        }
         match &root.op {
             Op::Fold(op, axes) => {
                 let folded = set(axes.iter().filter_map(|&axis| places[axis]));
@@ -163,7 +169,13 @@ impl<T: Scalar> Plan<T> {
         }
         let mut shares = false;
         for x in expr.operands() {
-            let at = operand_places(&x, places);
+            let at = match &expr.op {
+                Op::Fold(_, axes) => match self.inside(&x, axes, places, self.rows) {
+                    Some((inside, _)) => inside,
+                    None => places.clone(),
+                },
+                _ => operand_places(&x, places),
+            };
             shares |= match x.pending() {
                 Some(lazy) => self.shares(lazy.expr(), &placed(lazy, &at), seen)?,
                 None => self.known_leaf(&x, &at).is_some(),
@@ -259,11 +271,14 @@ impl<T: Scalar> Plan<T> {
         if let Some((step, known)) = self.known.get(&Arc::as_ptr(expr)) {
             let step = *step;
             let same = *known == long_only(expr, places);
-            let readable = match &self.steps[step] {
-                Step::Fold { axes, .. } => same && self.can_read(*axes),
-                _ => same,
+            return match self.steps[step] {
+                Step::Fold { axes, .. } if same && self.can_read(axes) => {
+                    self.rows = axes;
+                    step
+                }
+                Step::Operand { .. } | Step::Number(_) | Step::Map { .. } if same => step,
+                _ => self.apart(expr, places),
             };
-            return if readable { step } else { self.apart(expr, places) };
         }
         let operands = expr.operands();
         if operands.is_empty() {
@@ -290,34 +305,55 @@ impl<T: Scalar> Plan<T> {
             }
             Op::Fold(op, axes) => {
                 let x = &operands[0];
-                let mut inside = places.clone();
                 let there = self.shape.len();
-                for &axis in axes.iter().filter(|&&axis| x.shape()[axis] != 1) {
-                    let n = x.shape()[axis];
-                    match places[axis] {
-                        Some(place) if self.shape[place] == n => {}
-                        None if self.rows == 0 && places[axis..].iter().all(Option::is_none) => {
-                            inside[axis] = Some(self.shape.len());
-                            self.shape.push(n);
-                        }
-                        _ => {
-                            self.shape.truncate(there);
-                            return self.apart(expr, places);
-                        }
-                    }
-                }
-                let folded =
-                    set(axes.iter().filter(|&&axis| x.shape()[axis] != 1).filter_map(|&axis| inside[axis]));
-                if !self.can_read(folded) {
+                let rows = if self.rows == 0 { self.add_axes(x, axes, places) } else { self.rows };
+                let inside = self.inside(x, axes, places, rows);
+                let Some((inside, folded)) = inside.filter(|(_, folded)| self.can_read(*folded)) else {
                     self.shape.truncate(there);
                     return self.apart(expr, places);
-                }
+                };
                 self.rows = folded;
                 let arg = self.tensor(x, &inside);
                 debug_assert_eq!(self.varies[arg] & folded, folded, "operands have no repeated axes");
                 self.push(expr, places, Step::Fold { op: *op, arg, axes: folded })
             }
         }
+    }
+
+    /// Adds the axes of a reduction that its result, at these places, has lost, if they come after all others.
+    fn add_axes(&mut self, x: &Tensor<T>, axes: &[usize], places: &Places) -> AxisSet {
+        let there = self.shape.len();
+        for &axis in axes.iter().filter(|&&axis| x.shape()[axis] != 1) {
+            if places[axis..].iter().all(Option::is_none) {
+                self.shape.push(x.shape()[axis]);
+            }
+        }
+        set(there..self.shape.len())
+    }
+
+    /// The places of the operand of a reduction, whose result is at these, and those of the axes that are reduced: where the
+    /// result has lost them, they are those of `rows`.
+    fn inside(
+        &self,
+        x: &Tensor<T>,
+        axes: &[usize],
+        places: &Places,
+        rows: AxisSet,
+    ) -> Option<(Places, AxisSet)> {
+        let (mut inside, mut folded) = (places.clone(), 0);
+        let mut lost =
+            (0..self.shape.len()).filter(|&row| (rows >> row) & 1 == 1 && !places.contains(&Some(row)));
+        for &axis in axes.iter().filter(|&&axis| x.shape()[axis] != 1) {
+            let place = places[axis].or_else(|| lost.next())?;
+            if self.shape[place] != x.shape()[axis] {
+                return None;
+            }
+            inside[axis] = Some(place);
+            folded |= 1 << place;
+        }
+        // An operand's axes are in the order of the program's.
+        let in_order = long_places(x.shape(), &inside).is_sorted_by(|a, b| a < b);
+        in_order.then_some((inside, folded))
     }
 
     /// Whether a reduction along these axes can be read by steps of the same program.
