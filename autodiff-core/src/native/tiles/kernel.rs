@@ -1,0 +1,192 @@
+//! The loops over tiles.
+
+use super::cut::Strip;
+use super::pack::Panel;
+use super::{Product, ROWS};
+use crate::native::math::MulAdd;
+use crate::native::simd::{self, Kernel};
+use crate::scalar::Scalar;
+use ndarray::{ArrayView2, Axis};
+
+/// The body for each row `0..R` up to eight. Of a loop over them, the compiler does not always see that it has so few rounds, and
+/// makes no vectors.
+macro_rules! unrolled {
+    ($row:ident, $rows:ident, $body:block) => {
+        unrolled!($row, $rows, $body, 0 1 2 3 4 5 6 7)
+    };
+    ($row:ident, $rows:ident, $body:block, $($i:literal)*) => {
+        $(if $i < $rows {
+            let $row = $i;
+            $body
+        })*
+    };
+}
+
+/// Tiles of the rows in `strip` and `L` columns, `R` rows at a time.
+pub(super) struct Tiles<'a, 'x, T, A, const R: usize, const L: usize> {
+    pub product: &'a mut Product<'x, T>,
+    pub left: A,
+    pub strip: &'a Strip,
+    pub panel: &'a Panel<'a, T>,
+}
+
+/// How tiles read the left operand.
+pub(super) trait Rows<T>: Copy {
+    /// Adds to `sums` the products of a panel and the rows from `start` on, of which those before `first` are in the tile before too.
+    fn add<F: MulAdd, const R: usize, const L: usize>(
+        self,
+        first: usize,
+        start: usize,
+        panel: &Panel<'_, T>,
+        sums: [[T; L]; R],
+    ) -> [[T; L]; R];
+}
+
+impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_, '_, T, A, R, L> {
+    type Output = ();
+
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+    fn run<F: MulAdd>(self) {
+        let Tiles { product, left, strip, panel } = self;
+        let (alpha, beta) = (product.alpha, product.beta);
+        let is_whole = panel.fresh == (0..L);
+        let fresh = &panel.fresh;
+        // Tiles wait for the sums they go on with, unless these are asked for one tile before.
+        let is_far = product.c.len() * size_of::<T>() > ROWS;
+        for (first, start) in strip.tiles::<R>() {
+            let mut sums = [[T::zero(); L]; R];
+            if panel.inner.start > 0 {
+                unrolled!(r, R, {
+                    let row = product.c.index_axis(Axis(0), start + r);
+                    let c = &row.to_slice().expect("one piece")[panel.start..];
+                    match is_whole {
+                        true => sums[r] = *c.first_chunk().expect("a vector of columns"),
+                        false => sums[r][fresh.clone()].copy_from_slice(&c[fresh.clone()]),
+                    }
+                });
+            }
+            if is_far {
+                for r in start + R..strip.rows.end.min(start + 2 * R) {
+                    let row = product.c.index_axis(Axis(0), r);
+                    let row = &row.to_slice().expect("one piece")[panel.start..];
+                    simd::fetch::<T, true>(&row[..L.min(row.len())]);
+                }
+            }
+            let sums = left.add::<F, R, L>(first, start, panel, sums);
+            for r in first - start..R {
+                let mut row = product.c.index_axis_mut(Axis(0), start + r);
+                let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
+                if is_whole && alpha == T::one() && beta == T::zero() {
+                    *c.first_chunk_mut().expect("a vector of columns") = sums[r];
+                    continue;
+                }
+                for (c, &sum) in c[fresh.clone()].iter_mut().zip(&sums[r][fresh.clone()]) {
+                    *c = scaled(alpha, sum, beta, *c);
+                }
+            }
+        }
+    }
+}
+
+/// `alpha sum + beta c`, where `c` does not count if `beta` is 0.
+#[inline(always)]
+pub(super) fn scaled<T: Scalar>(alpha: T, sum: T, beta: T, c: T) -> T {
+    if beta == T::zero() { alpha * sum } else { alpha * sum + beta * c }
+}
+
+/// Rows that lie in one piece each. (Sums in a `black_box`, as in `gemv`: what is done with them is not to tell the compiler which of
+/// them to make vectors of.)
+#[derive(Clone, Copy)]
+pub(super) struct ByRow<'a, T>(pub ArrayView2<'a, T>);
+
+impl<T: Scalar> Rows<T> for ByRow<'_, T> {
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+    fn add<F: MulAdd, const R: usize, const L: usize>(
+        self,
+        _: usize,
+        start: usize,
+        panel: &Panel<'_, T>,
+        mut sums: [[T; L]; R],
+    ) -> [[T; L]; R] {
+        let k = panel.inner.len();
+        let mut rows = [panel.elements; R];
+        for r in 0..R {
+            let row = self.0.index_axis_move(Axis(0), start + r).to_slice().expect("one piece");
+            rows[r] = &row[panel.inner.start..][..k];
+        }
+        for (p, b) in (0..k).zip(panel.elements.chunks(panel.stride)) {
+            let b: &[T; L] = b.first_chunk().expect("a vector of columns");
+            unrolled!(r, R, {
+                let a = rows[r][p];
+                for l in 0..L {
+                    sums[r][l] = F::mul_add(a, b[l], sums[r][l]);
+                }
+            });
+        }
+        std::hint::black_box(sums)
+    }
+}
+
+/// Columns, one after another, from the panel's first row on.
+#[derive(Clone, Copy)]
+pub(super) struct ByColumn<'a, T> {
+    pub elements: &'a [T],
+    pub stride: usize,
+}
+
+impl<T: Scalar> Rows<T> for ByColumn<'_, T> {
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+    fn add<F: MulAdd, const R: usize, const L: usize>(
+        self,
+        _: usize,
+        start: usize,
+        panel: &Panel<'_, T>,
+        mut sums: [[T; L]; R],
+    ) -> [[T; L]; R] {
+        let (columns, rows) =
+            (self.elements[start..].chunks(self.stride), panel.elements.chunks(panel.stride));
+        for (a, b) in columns.zip(rows).take(panel.inner.len()) {
+            let a: &[T; R] = a.first_chunk().expect("as many rows");
+            let b: &[T; L] = b.first_chunk().expect("a vector of columns");
+            unrolled!(r, R, {
+                for l in 0..L {
+                    sums[r][l] = F::mul_add(a[r], b[l], sums[r][l]);
+                }
+            });
+        }
+        std::hint::black_box(sums)
+    }
+}
+
+/// Tiles, one after another, of each column after column.
+#[derive(Clone, Copy)]
+pub(super) struct ByTile<'a, T> {
+    pub elements: &'a [T],
+    /// The first tile's first row.
+    pub first: usize,
+}
+
+impl<T: Scalar> Rows<T> for ByTile<'_, T> {
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+    fn add<F: MulAdd, const R: usize, const L: usize>(
+        self,
+        first: usize,
+        _: usize,
+        panel: &Panel<'_, T>,
+        mut sums: [[T; L]; R],
+    ) -> [[T; L]; R] {
+        let tile = &self.elements[(first - self.first) * panel.inner.len()..];
+        for (a, b) in tile.as_chunks::<R>().0.iter().zip(panel.elements.as_chunks::<L>().0) {
+            unrolled!(r, R, {
+                for l in 0..L {
+                    sums[r][l] = F::mul_add(a[r], b[l], sums[r][l]);
+                }
+            });
+        }
+        std::hint::black_box(sums)
+    }
+}

@@ -1,0 +1,301 @@
+//! Products of matrices in tiles: the sums of some rows and some vectors of columns stay in registers.
+//!
+//! Large matrices are taken in parts that stay in caches while they are used (K. Goto and R. van de Geijn, Anatomy of
+//! high-performance matrix multiplication, ACM Trans. Math. Softw. 34, 2008): a panel, some columns of part of the right operand,
+//! in the first level, and rows of the left one in the second.
+
+mod cut;
+mod kernel;
+mod pack;
+
+use super::gemv::Packed;
+use super::simd;
+use crate::memory::Scratch;
+use crate::scalar::Scalar;
+use cut::{Cut, Part, Strip, TILES, strips};
+use kernel::{ByColumn, ByRow, ByTile, Tiles, scaled};
+use ndarray::{ArrayView2, ArrayViewMut2};
+use pack::{Panel, Right, in_tiles, rearrange};
+
+/// Bytes of a matrix that is read where it lies: of a larger one, neighbours down a column are on different pages.
+const NEAR: usize = 1 << 20;
+
+/// Bytes of a left operand that is rearranged for however few columns.
+const AGAIN: usize = 1 << 23;
+
+/// Elements of the inner axis that are added up at once: panels of so many rows, of 64 bytes each, take most of the first-level
+/// cache.
+const DEPTH: usize = 384;
+
+/// Bytes of those rows of the left operand that stay in the second-level cache for one panel after another.
+const ROWS: usize = 1 << 18;
+
+/// Of both where vectors are as long as lines: there the second-level cache is larger, and panels can be read from it.
+const WIDE: [usize; 2] = [512, 1 << 19];
+
+/// Bytes of the panels that stay in a shared cache for one part of the rows after another.
+const PANELS: usize = 1 << 22;
+
+/// Whether products of such matrices are computed here: not without an instruction that multiplies and adds, and not where
+/// few columns would be multiplied by a large matrix that has to be rearranged for them.
+pub(super) fn suit<T>(a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> bool {
+    let is_read_in_place = a.len() * size_of::<T>() <= AGAIN || a.is_standard_layout();
+    simd::fused_bytes() > 0 && !a.is_empty() && !b.is_empty() && (is_read_in_place || b.ncols() >= 64)
+}
+
+/// `c = alpha a b + beta c` of matrices that [`suit`]; with `beta` 0, what `c` held is not read.
+///
+/// Each element is added up in the order of the inner axis, whatever the tiles.
+pub(super) fn gemm<T: Scalar>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: ArrayViewMut2<'_, T>,
+) {
+    // Of a right operand whose columns lie in one piece each, the transpose is read as it is, which is worth copying a few rows.
+    let is_flat =
+        b.t().is_standard_layout() && !b.is_standard_layout() && 4 * a.nrows() <= b.ncols().min(b.nrows());
+    let (a, b, c) = match is_flat || matches!(Packed::of(c.view()), Some(Packed::Columns)) {
+        true => (b.reversed_axes(), a.reversed_axes(), c.reversed_axes()),
+        false => (a, b, c),
+    };
+    Product { alpha, a, b, beta, c }.compute(simd::fused_bytes());
+}
+
+struct Product<'a, T> {
+    alpha: T,
+    a: ArrayView2<'a, T>,
+    b: ArrayView2<'a, T>,
+    beta: T,
+    c: ArrayViewMut2<'a, T>,
+}
+
+impl<T: Scalar> Product<'_, T> {
+    /// In tiles for vectors of so many bytes.
+    fn compute(mut self, vector: usize) {
+        // The sums over one part of the inner axis are in `c` when those over the next go on with them.
+        let plain = self.alpha == T::one() && self.beta == T::zero();
+        if matches!(Packed::of(self.c.view()), Some(Packed::Rows)) && (plain || self.a.ncols() <= DEPTH) {
+            return self.into_rows(vector);
+        }
+        let mut memory = Scratch::default();
+        memory.reserve(self.c.len());
+        let sums = &mut memory[..self.c.len()];
+        let mut sums = ArrayViewMut2::from_shape(self.c.dim(), sums).expect("as many elements");
+        let Product { alpha, a, b, beta, .. } = self;
+        Product { alpha: T::one(), a, b, beta: T::zero(), c: sums.view_mut() }.into_rows(vector);
+        self.c.zip_mut_with(&sums, |c, &sum| *c = scaled(alpha, sum, beta, *c));
+    }
+
+    /// The same, for a result whose rows lie in one piece each. Sixteen registers have sums where there are 32, else twelve.
+    fn into_rows(self, vector: usize) {
+        match (vector, size_of::<T>()) {
+            (64, 8) => self.parts::<8, 16, 8>(),
+            (64, _) if self.b.ncols() <= 8 => self.parts::<8, 16, 8>(),
+            (64, _) => self.parts::<8, 32, 16>(),
+            (_, 8) => self.parts::<6, 8, 4>(),
+            _ => self.parts::<6, 16, 8>(),
+        }
+    }
+
+    /// `L` columns at a time, and `H` where no more are left; `R` rows, or fewer where so many are not left.
+    fn parts<const R: usize, const L: usize, const H: usize>(mut self) {
+        let ((m, k), n) = (self.a.dim(), self.b.ncols());
+        let near = |x: &ArrayView2<'_, T>| x.len() * size_of::<T>() <= NEAR;
+        let mut rearranged = Scratch::default();
+        let a = match Packed::of(self.a) {
+            Some(_) => self.a,
+            None => {
+                rearranged.reserve(m * k);
+                rearrange(&self.a, &mut rearranged[..m * k]);
+                ArrayView2::from_shape((m, k), &rearranged[..m * k]).expect("as many elements")
+            }
+        };
+        let [depth, height] = if L * size_of::<T>() > simd::LINE { WIDE } else { [DEPTH, ROWS] };
+        let inner = Cut::new(k, depth, 1);
+        let bytes = inner.length * size_of::<T>();
+        let (rows, columns) = (Cut::new(m, height / bytes, TILES), Cut::new(n, PANELS / bytes, L));
+        let is_one = inner.is_one() && rows.is_one();
+        let left = match (Packed::of(a), a.reversed_axes().to_slice()) {
+            (Some(Packed::Rows), _) if n < if is_one { 16 * L } else { 4 * L } => Left::Rows(a),
+            (Some(Packed::Columns), Some(columns)) if near(&a) && (n < 4 * L || is_one) => {
+                Left::Columns(columns)
+            }
+            _ => Left::Tiles(a),
+        };
+        let mut right = Right {
+            b: self.b,
+            // Columns that are read again and again are brought together.
+            direct: self
+                .b
+                .to_slice()
+                .filter(|_| m <= 8 * R && near(&self.b) && !matches!(left, Left::Tiles(_))),
+            packed: Scratch::default(),
+            several: !rows.is_one(),
+            len: inner.length * if rows.is_one() { L } else { columns.length },
+        };
+        let mut tiles = Scratch::default();
+        for columns in columns {
+            for inner in inner.clone() {
+                for rows in rows.clone() {
+                    let part = Part {
+                        strips: strips::<R>(&rows),
+                        rows,
+                        inner: inner.clone(),
+                        columns: columns.clone(),
+                    };
+                    if let Left::Tiles(a) = left {
+                        in_tiles::<T, R>(&a, &part, &mut tiles);
+                    }
+                    self.part::<R, L, H>(left, &tiles, &mut right, &part);
+                }
+            }
+        }
+    }
+
+    fn part<const R: usize, const L: usize, const H: usize>(
+        &mut self,
+        left: Left<'_, T>,
+        tiles: &[T],
+        right: &mut Right<'_, T>,
+        part: &Part,
+    ) {
+        let mut j = part.columns.start;
+        while part.columns.end > j + H {
+            self.columns::<R, L>(left, tiles, &right.panel::<L>(part, j), part);
+            j += L;
+        }
+        if part.columns.end > j {
+            self.columns::<R, H>(left, tiles, &right.panel::<H>(part, j), part);
+        }
+    }
+
+    fn columns<const R: usize, const L: usize>(
+        &mut self,
+        left: Left<'_, T>,
+        tiles: &[T],
+        panel: &Panel<'_, T>,
+        part: &Part,
+    ) {
+        for strip in part.strips.iter().filter(|strip| !strip.rows.is_empty()) {
+            match strip.height {
+                1 => self.tiles::<1, L>(left, tiles, strip, panel),
+                4 => self.tiles::<4, L>(left, tiles, strip, panel),
+                _ => self.tiles::<R, L>(left, tiles, strip, panel),
+            }
+        }
+    }
+
+    /// Each kind of tile is a kernel of its own: in a larger function, the compiler makes no vectors.
+    fn tiles<const R: usize, const L: usize>(
+        &mut self,
+        left: Left<'_, T>,
+        tiles: &[T],
+        strip: &Strip,
+        panel: &Panel<'_, T>,
+    ) {
+        match left {
+            Left::Rows(a) => {
+                simd::widest(Tiles::<T, _, R, L> { product: self, left: ByRow(a), strip, panel })
+            }
+            Left::Columns(all) => {
+                let stride = self.a.nrows();
+                let left = ByColumn { elements: &all[panel.inner.start * stride..], stride };
+                simd::widest(Tiles::<T, _, R, L> { product: self, left, strip, panel });
+            }
+            Left::Tiles(_) => {
+                let elements = &tiles[strip.place * panel.inner.len()..];
+                let left = ByTile { elements, first: strip.rows.start };
+                simd::widest(Tiles::<T, _, R, L> { product: self, left, strip, panel });
+            }
+        }
+    }
+}
+
+/// The left operand.
+#[derive(Clone, Copy)]
+enum Left<'a, T> {
+    /// Whose rows lie in one piece each.
+    Rows(ArrayView2<'a, T>),
+    /// Column after column.
+    Columns(&'a [T]),
+    /// Whose rows or columns lie in one piece each, to be brought together in tiles.
+    Tiles(ArrayView2<'a, T>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::gemm::tests::matrix;
+    use ndarray::{Array2, s};
+
+    /// Tiles for every kind of vector, whether the machine has it or not, against sums one after another.
+    fn tiles_of_all_vectors_add_up_in_order<T: Scalar>((m, k, n): (usize, usize, usize)) {
+        for layout in 0..8 {
+            let (a, b) = (matrix::<T>((m, k), layout & 1 == 1), matrix::<T>((k, n), layout & 2 == 2));
+            let (alpha, beta) =
+                if layout & 4 == 4 { (T::of(-0.5), T::of(2.0)) } else { (T::one(), T::zero()) };
+            let old = matrix::<T>((m, n), false);
+            let want = Array2::from_shape_fn((m, n), |(i, j)| {
+                let sum = (0..k).fold(T::zero(), |sum, p| a[(i, p)].mul_add(b[(p, j)], sum));
+                if beta == T::zero() { alpha * sum } else { alpha * sum + beta * old[(i, j)] }
+            });
+            for vector in [64, 32, 16] {
+                let mut c = old.clone();
+                Product { alpha, a: a.view(), b: b.view(), beta, c: c.view_mut() }.compute(vector);
+                assert_eq!(c, want, "{m} by {k} by {n}, layout {layout}, {vector} bytes");
+            }
+        }
+    }
+
+    fn tiles_of_all_sizes_add_up_in_order<T: Scalar>() {
+        let sizes = [1, 3, 4, 5, 7, 8, 9, 13, 16, 17, 20, 33, 40];
+        for (&m, &n) in sizes.iter().flat_map(|m| sizes.iter().map(move |n| (m, n))) {
+            tiles_of_all_vectors_add_up_in_order::<T>((m, 1, n));
+            tiles_of_all_vectors_add_up_in_order::<T>((m, 9, n));
+        }
+        // Several parts along each axis, and operands that are brought together.
+        tiles_of_all_vectors_add_up_in_order::<T>((200, 800, 40));
+        tiles_of_all_vectors_add_up_in_order::<T>((9, 400, 100));
+        tiles_of_all_vectors_add_up_in_order::<T>((5, 400, 2700));
+    }
+
+    #[test]
+    fn tiles_add_up_in_order_in_both_types() {
+        tiles_of_all_sizes_add_up_in_order::<f64>();
+        tiles_of_all_sizes_add_up_in_order::<f32>();
+    }
+
+    #[test]
+    fn large_matrices_and_parts_of_them() {
+        // More than is read in place, than is read again, and than a panel of a whole matrix.
+        for (m, k, n) in [(300, 520, 40), (9, 400, 500), (1100, 1000, 9)] {
+            for layout in 0..8 {
+                let by_column = |bit: usize| layout >> bit & 1 == 1;
+                let (a, b) = (matrix::<f64>((m, k), by_column(0)), matrix::<f64>((k, n), by_column(1)));
+                let c = matrix::<f64>((m + 3, n + 5), by_column(2));
+                let want = a.mapv(|x| x * 1e3).dot(&b) / 1e3;
+                let (mut whole, mut part) = (Array2::zeros((m, n)), c.clone());
+                gemm(1.0, a.view(), b.view(), 0.0, whole.view_mut());
+                let place = s![2..m + 2, 3..n + 3];
+                gemm(2.0, a.view(), b.view(), -1.0, part.slice_mut(place));
+                let is_near = |x: &Array2<f64>, y: &Array2<f64>| (x - y).iter().all(|x| x.abs() < 1e-11);
+                assert!(is_near(&whole, &want), "{m} by {k} by {n}, layout {layout}");
+                let sum = &whole * 2.0 - c.slice(place);
+                assert!(is_near(&part.slice(place).to_owned(), &sum), "{m} by {k} by {n}, layout {layout}");
+                part.slice_mut(place).assign(&c.slice(place));
+                assert_eq!(part, c, "nothing beside it is written");
+                let mut reversed = Array2::zeros((m, n));
+                gemm(
+                    1.0,
+                    a.slice(s![..;-1, ..;-1]),
+                    b.slice(s![..;-1, ..]),
+                    0.0,
+                    reversed.slice_mut(s![..;-1, ..]),
+                );
+                assert!(is_near(&reversed, &want), "{m} by {k} by {n}, layout {layout}, reversed");
+            }
+        }
+    }
+}
