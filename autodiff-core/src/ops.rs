@@ -296,7 +296,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         /// ```
         fn softmax, try_softmax(&self, axes: impl Into<Axes>) -> Self {
             let axes = axes.into().resolve("softmax", self.shape())?;
-            Ok(Self::apply(Softmax { axes }, &[self]))
+            Ok(Self::apply(Softmax { axes, zero_at_bottom: false }, &[self]))
         }
 
         /// The matrix product, with NumPy's meaning for every number of axes.

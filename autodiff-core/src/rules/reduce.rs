@@ -2,7 +2,7 @@
 
 use super::linear::Linear;
 use super::{Case, Listed, Needs, Recorded, Rule};
-use crate::backend::{Backend, Binary, Reduction};
+use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
 use crate::graph::{Primal, with_leading};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, reduced};
@@ -191,10 +191,7 @@ pub(crate) struct LogSumExp(pub Along);
 impl LogSumExp {
     /// The derivative: a softmax, or nothing where all elements are -inf and the softmax has no value.
     fn weights<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>) -> Value<T, B> {
-        let bottom = Value::number(T::neg_infinity());
-        let all_bottom = self.0.keep(&at.y().detach()).zip(Binary::same, &bottom);
-        let softmax = Value::apply(Softmax { axes: self.0.axes.clone() }, &[&at.x(0)]);
-        Value::apply(super::Select, &[&all_bottom, &Value::number(T::zero()), &softmax])
+        Value::apply(Softmax { axes: self.0.axes.clone(), zero_at_bottom: true }, &[&at.x(0)])
     }
 }
 
@@ -203,7 +200,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for LogSumExp {
         "logsumexp"
     }
     fn needs(&self, _: usize) -> Needs {
-        Needs { inputs: 1, output: true }
+        Needs { inputs: 1, output: false }
     }
     fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
         self.0.reduce::<T, B>(Reduction::LogSumExp, x[0])
@@ -238,6 +235,8 @@ impl<T: Scalar, B: Backend<T>> Listed<T, B> for LogSumExp {
 #[derive(Clone, Debug)]
 pub(crate) struct Softmax {
     pub axes: Shape,
+    /// Whether it is 0, rather than NaN, where all elements are -inf and it has no value.
+    pub zero_at_bottom: bool,
 }
 
 impl Softmax {
@@ -262,8 +261,16 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Softmax {
         if x[0].len() == 0 {
             return x[0].clone();
         }
-        let (_, terms) = x[0].exp_below_max::<B>(&self.axes);
-        Tensor::binary::<B>(Binary::div, &terms, &terms.reduce::<B>(Reduction::Sum, &self.axes))
+        let (most, terms) = x[0].exp_below_max::<B>(&self.axes);
+        // One division for many elements; the sum is at least 1.
+        let scale = Tensor::unary::<B>(Unary::recip, &terms.reduce::<B>(Reduction::Sum, &self.axes));
+        if !self.zero_at_bottom {
+            return Tensor::binary::<B>(Binary::mul, &scale, &terms);
+        }
+        let (zero, bottom) = (Tensor::Scalar(T::zero()), Tensor::Scalar(T::neg_infinity()));
+        let is_bottom = Tensor::binary::<B>(Binary::same, &most, &bottom);
+        let scale = Tensor::elementwise::<B, 3>(Elementwise::Select, [&is_bottom, &zero, &scale]);
+        Tensor::binary::<B>(Binary::chain, &scale, &terms)
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(self.derivative(at, g))
@@ -272,7 +279,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Softmax {
         Some(self.derivative(at, t))
     }
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
-        Some(Softmax { axes: after(&self.axes) }.recorded())
+        Some(Softmax { axes: after(&self.axes), ..*self }.recorded())
     }
     fn is_followed(&self) -> bool {
         true

@@ -29,6 +29,13 @@ pub trait Real: num_traits::Float + 'static {
     /// The same for `s` in [0, 1/3].
     const LN_WIDE: &'static [Self];
 
+    /// As many bits as the number has.
+    type Bits: Copy + Default + std::ops::BitOrAssign;
+
+    /// Bits of which the first is set if the number is NaN. Those of many are put together by `|` in fewer instructions than answers.
+    fn nan_bit(self) -> Self::Bits;
+    /// Whether the first is set.
+    fn is_marked(bits: Self::Bits) -> bool;
     /// A constant.
     fn constant(x: f32) -> Self;
     /// `self 2^k` for a `k` that is given as `k + SHIFT`. The result is a normal number, or wrong.
@@ -55,7 +62,16 @@ macro_rules! real {
             const SHIFT: $t = 1.5 * ((1 as $bits) << $mantissa) as $t;
             const LOG2_E: $t = std::$t::consts::LOG2_E;
             $($constants)*
+            type Bits = $bits;
 
+            #[inline(always)]
+            fn nan_bit(self) -> $bits {
+                $t::INFINITY.to_bits().wrapping_sub(self.abs().to_bits())
+            }
+            #[inline(always)]
+            fn is_marked(bits: $bits) -> bool {
+                bits > $bits::MAX / 2
+            }
             #[inline(always)]
             fn constant(x: f32) -> $t {
                 x.into()

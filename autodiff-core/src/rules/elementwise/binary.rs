@@ -44,12 +44,16 @@ binary! {
 
     /// The product of a cotangent `g` and a derivative `d`, in which zero absorbs infinity, and a zero cotangent
     /// NaN too: what the result does not depend on has no say in its gradient.
-    chain(g, d) = g * d, y if y.is_nan() =>
+    chain(g, d) = g * d, y if nan =>
         if g == T::zero() || (d == T::zero() && !g.is_nan()) { T::zero() } else { y };
         |_, d, _| d; |g, _, _| g; -2.0..2.0, -2.0..2.0
 
     /// `x - m` for `m` at least `x`: 0 where both are +inf.
-    below(x, m) = if x == m && m > T::neg_infinity() { T::zero() } else { x - m };
+    below(x, m) = {
+            // Of `m` alone, which often is one number for a row.
+            let beside = if m > T::neg_infinity() { T::zero() } else { T::nan() };
+            if x == m { beside } else { x - m }
+        };
         |_, _, _| 1.0; |_, _, _| -1.0; -2.0..0.0, 0.0..1.0
 
     /// The angle of the point `(b, a)`.

@@ -338,7 +338,7 @@ fn one<T: Scalar, B: Backend<T>>(range: Range<f64>, op: Unary<T>) -> Case<T, B> 
 macro_rules! binary {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident($a:ident, $b:ident) $(with $mul_add:ident)? = $f:expr $(, $y:ident if $rare:expr => $then:expr)?;
+        $name:ident($a:ident, $b:ident) $(with $mul_add:ident)? = $f:expr $(, $y:ident if nan => $then:expr)?;
             |$ax:tt, $ab:tt, $ay:tt| $da:expr; |$bx:tt, $bb:tt, $by:tt| $db:expr; $alo:literal .. $ahi:literal, $blo:literal .. $bhi:literal
     )*) => {
         /// Elementwise operations on two arrays under broadcasting; see the methods of [`Value`] for their meaning.
@@ -359,7 +359,7 @@ macro_rules! binary {
                     let ($a, $b) = (a, b);
                     on_number!([$($mul_add)?] |y| self.apply(Lanes::Same($a), Lanes::Same($b), y), {
                         let y = $f;
-                        $(let $y = y; if $rare { return $then; })?
+                        $(let $y = y; if $y.is_nan() { return $then; })?
                         y
                     })
                 } )* }
@@ -405,13 +405,13 @@ macro_rules! binary {
                 let ([a, b], y) = (self.operands, self.y);
                 match self.op { $(
                     Binary::$name => {
-                        let mut found = false;
+                        let mut found = T::Bits::default();
                         loops!($a in a, $b in b, y => {
                             *y = $f;
-                            $(let $y = *y; found |= $rare;)?
+                            $(let $y = *y; found |= $y.nan_bit();)?
                         });
-                        $(if found {
-                            loops!($a in a, $b in b, y => { let $y = *y; if $rare { *y = $then; } });
+                        $(if T::is_marked(found) {
+                            loops!($a in a, $b in b, y => { let $y = *y; if $y.is_nan() { *y = $then; } });
                         })?
                     }
                 )* }
