@@ -308,14 +308,21 @@ impl<T: Scalar> Plan<T> {
                 let there = self.shape.len();
                 let rows = if self.rows == 0 { self.add_axes(x, axes, places) } else { self.rows };
                 let inside = self.inside(x, axes, places, rows);
-                let Some((inside, folded)) = inside.filter(|(_, folded)| self.can_read(*folded)) else {
+                let Some((inside, folded)) = inside.filter(|(inside, folded)| {
+                    // Else it would be computed again and again along other axes.
+                    self.can_read(*folded) && set(long_places(x.shape(), inside)) == self.all()
+                }) else {
                     self.shape.truncate(there);
                     return self.apart(expr, places);
                 };
                 self.rows = folded;
                 let arg = self.tensor(x, &inside);
-                debug_assert_eq!(self.varies[arg] & folded, folded, "operands have no repeated axes");
-                self.push(expr, places, Step::Fold { op: *op, arg, axes: folded })
+                debug_assert_eq!(self.varies[arg], self.all(), "operands have no repeated axes");
+                let step = self.push(expr, places, Step::Fold { op: *op, arg, axes: folded });
+                // Kept, since it is small: in another pass its terms may be added in another order, and what is compared with it, as a
+                // maximum with the elements it is of, has to be made of the same number.
+                self.output(step, expr);
+                step
             }
         }
     }
