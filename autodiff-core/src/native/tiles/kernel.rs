@@ -129,6 +129,21 @@ impl<T: Scalar> Rows<T> for ByRow<'_, T> {
     }
 }
 
+/// Adds to each sum the product of its row's element and its column's.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
+fn add_products<F: MulAdd, T: Scalar, const R: usize, const L: usize>(
+    a: &[T; R],
+    b: &[T; L],
+    sums: &mut [[T; L]; R],
+) {
+    unrolled!(r, R, {
+        for l in 0..L {
+            sums[r][l] = F::mul_add(a[r], b[l], sums[r][l]);
+        }
+    });
+}
+
 /// Columns, one after another, from the panel's first row on.
 #[derive(Clone, Copy)]
 pub(super) struct ByColumn<'a, T> {
@@ -151,11 +166,7 @@ impl<T: Scalar> Rows<T> for ByColumn<'_, T> {
         for (a, b) in columns.zip(rows).take(panel.inner.len()) {
             let a: &[T; R] = a.first_chunk().expect("as many rows");
             let b: &[T; L] = b.first_chunk().expect("a vector of columns");
-            unrolled!(r, R, {
-                for l in 0..L {
-                    sums[r][l] = F::mul_add(a[r], b[l], sums[r][l]);
-                }
-            });
+            add_products::<F, T, R, L>(a, b, &mut sums);
         }
         std::hint::black_box(sums)
     }
@@ -181,11 +192,7 @@ impl<T: Scalar> Rows<T> for ByTile<'_, T> {
     ) -> [[T; L]; R] {
         let tile = &self.elements[(first - self.first) * panel.inner.len()..];
         for (a, b) in tile.as_chunks::<R>().0.iter().zip(panel.elements.as_chunks::<L>().0) {
-            unrolled!(r, R, {
-                for l in 0..L {
-                    sums[r][l] = F::mul_add(a[r], b[l], sums[r][l]);
-                }
-            });
+            add_products::<F, T, R, L>(a, b, &mut sums);
         }
         std::hint::black_box(sums)
     }
