@@ -255,10 +255,10 @@ mod tests {
             tiles_of_all_vectors_add_up_in_order::<T>((m, 1, n));
             tiles_of_all_vectors_add_up_in_order::<T>((m, 9, n));
         }
-        // Several parts along each axis, and operands that are brought together.
-        tiles_of_all_vectors_add_up_in_order::<T>((200, 800, 40));
-        tiles_of_all_vectors_add_up_in_order::<T>((9, 400, 100));
-        tiles_of_all_vectors_add_up_in_order::<T>((5, 400, 2700));
+        // Several parts along the inner axis, in tiles that are brought together; along the rows; along the columns.
+        tiles_of_all_vectors_add_up_in_order::<T>((20, 600, 130));
+        tiles_of_all_vectors_add_up_in_order::<T>((170, 800, 20));
+        tiles_of_all_vectors_add_up_in_order::<T>((4, 384, 1500));
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn large_matrices_and_parts_of_them() {
         // More than is read in place, than is read again, and than a panel of a whole matrix.
-        for (m, k, n) in [(300, 520, 40), (9, 400, 500), (1100, 1000, 9)] {
+        for (m, k, n) in [(300, 520, 70), (9, 400, 500), (1100, 1000, 9)] {
             for layout in 0..8 {
                 let by_column = |bit: usize| layout >> bit & 1 == 1;
                 let (a, b) = (matrix::<f64>((m, k), by_column(0)), matrix::<f64>((k, n), by_column(1)));
