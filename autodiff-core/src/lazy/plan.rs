@@ -210,7 +210,7 @@ impl<T: Scalar> Plan<T> {
     }
 
     fn output(&mut self, step: usize, expr: &Arc<Expr<T>>) {
-        if !expr.is_done() && !self.outputs.iter().any(|(known, _)| *known == step) {
+        if !expr.is_done() && !self.outputs.iter().any(|(_, known)| Arc::ptr_eq(known, expr)) {
             self.outputs.push((step, expr.clone()));
         }
     }
@@ -385,12 +385,15 @@ impl<T: Scalar> Plan<T> {
     }
 
     fn run(self) {
-        let mut program = Program {
-            shape: self.shape,
-            rows: self.rows,
-            steps: self.steps,
-            outputs: self.outputs.iter().map(|(step, _)| *step).collect(),
-        };
+        // Several expressions may be one step.
+        let mut outputs: Vec<usize> = Vec::with_capacity(self.outputs.len());
+        for (step, _) in &self.outputs {
+            if !outputs.contains(step) {
+                outputs.push(*step);
+            }
+        }
+        let mut program =
+            Program { shape: self.shape, rows: self.rows, steps: self.steps, outputs: outputs.clone() };
         if program.shape.is_empty() {
             program.shape.push(1);
         }
@@ -401,9 +404,12 @@ impl<T: Scalar> Plan<T> {
                 self.operands.iter().map(|(x, places, _)| spread_axes(x.base(), places, axes)).collect();
             (self.evaluate)(&program, &views)
         };
-        debug_assert_eq!(results.len(), self.outputs.len(), "one array for each output");
-        for ((_, expr), result) in self.outputs.iter().zip(results) {
-            expr.set(Tensor::new(fit(result, &expr.shape).into_shared()));
+        debug_assert_eq!(results.len(), outputs.len(), "one array for each output");
+        for (output, result) in outputs.into_iter().zip(results) {
+            let result = result.into_shared();
+            for (_, expr) in self.outputs.iter().filter(|(step, _)| *step == output) {
+                expr.set(Tensor::new(fit(result.clone(), &expr.shape)));
+            }
         }
     }
 }
