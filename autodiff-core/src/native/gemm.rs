@@ -15,6 +15,12 @@ pub(super) fn parts(multiplications: usize) -> usize {
     (multiplications / WORTH_A_THREAD).clamp(1, rayon::current_num_threads())
 }
 
+/// `alpha sum + beta c`, where `c` does not count if `beta` is 0.
+#[inline(always)]
+pub(super) fn scaled<T: Scalar>(alpha: T, sum: T, beta: T, c: T) -> T {
+    if beta == T::zero() { alpha * sum } else { alpha * sum + beta * c }
+}
+
 /// `c = alpha a b + beta c`; see [`Backend::gemm`](crate::Backend::gemm).
 pub(super) fn gemm<T: Scalar>(
     alpha: T,

@@ -1,5 +1,6 @@
 //! Products of a matrix and a vector, or a few of them, as fast as the matrix is read.
 
+use super::gemm::scaled;
 use super::math::MulAdd;
 use super::simd::{self, Kernel};
 use crate::scalar::Scalar;
@@ -47,7 +48,7 @@ pub(super) fn gemv<T: Scalar>(
     }
     for (column, sums) in c.columns_mut().into_iter().zip(sums.chunks_exact(a.nrows().max(1))) {
         for (y, &sum) in column.into_iter().zip(sums) {
-            *y = if beta == T::zero() { alpha * sum } else { alpha * sum + beta * *y };
+            *y = scaled(alpha, sum, beta, *y);
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::cut::Strip;
 use super::pack::Panel;
 use super::{Product, ROWS};
+use crate::native::gemm::scaled;
 use crate::native::math::MulAdd;
 use crate::native::simd::{self, Kernel};
 use crate::scalar::Scalar;
@@ -89,12 +90,6 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
     }
 }
 
-/// `alpha sum + beta c`, where `c` does not count if `beta` is 0.
-#[inline(always)]
-pub(super) fn scaled<T: Scalar>(alpha: T, sum: T, beta: T, c: T) -> T {
-    if beta == T::zero() { alpha * sum } else { alpha * sum + beta * c }
-}
-
 /// Rows that lie in one piece each. (Sums in a `black_box`, as in `gemv`: what is done with them is not to tell the compiler which of
 /// them to make vectors of.)
 #[derive(Clone, Copy)]
@@ -153,7 +148,6 @@ pub(super) struct ByColumn<'a, T> {
 
 impl<T: Scalar> Rows<T> for ByColumn<'_, T> {
     #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
     fn add<F: MulAdd, const R: usize, const L: usize>(
         self,
         _: usize,
@@ -182,7 +176,6 @@ pub(super) struct ByTile<'a, T> {
 
 impl<T: Scalar> Rows<T> for ByTile<'_, T> {
     #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
     fn add<F: MulAdd, const R: usize, const L: usize>(
         self,
         first: usize,

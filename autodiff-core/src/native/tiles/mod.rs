@@ -8,12 +8,13 @@ mod cut;
 mod kernel;
 mod pack;
 
+use super::gemm::scaled;
 use super::gemv::Packed;
 use super::simd;
 use crate::memory::Scratch;
 use crate::scalar::Scalar;
 use cut::{Cut, Part, Strip, TILES, strips};
-use kernel::{ByColumn, ByRow, ByTile, Tiles, scaled};
+use kernel::{ByColumn, ByRow, ByTile, Tiles};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use pack::{Panel, Right, in_tiles, rearrange};
 
