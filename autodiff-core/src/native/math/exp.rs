@@ -78,31 +78,24 @@ fn times<F: MulAdd, T: Real>(x: T, lost: T, (y, missing): (T, T)) -> T {
     F::mul_add(x, y, y * F::mul_add(x, missing, lost))
 }
 
-/// `(x + lost) y^2` for `y` and its missing part.
-#[inline(always)]
-fn times_square<F: MulAdd, T: Real>(x: T, lost: T, (y, missing): (T, T)) -> T {
-    let square = y * y;
-    let square_lost = F::mul_add(square, missing + missing, F::mul_add(y, y, -square));
-    F::mul_add(x, square, F::mul_add(x, square_lost, lost * square))
-}
-
-/// With `e = e^-2|x|`, `(1 - e) / (1 + e)` with the sign of `x`, and `1 / cosh(x)^2 = 4 e / (1 + e)^2`.
+/// With `e = e^-2|x|`, `(1 - e) / (1 + e)` with the sign of `x`, and `1 / cosh(x)^2 = q (2 - q)` for `q = 2 e / (1 + e)`, which
+/// is the smaller of `1 - tanh(x)` and `1 + tanh(x)`.
 #[inline(always)]
 pub(crate) fn tanh_and_sech2<F: MulAdd, T: Real>(x: T) -> (T, T) {
     let (one, two) = (T::one(), T::constant(2.0));
-    let twice = at_least(x.abs() * -two, T::EXP_ZERO);
-    let (k, less_one) = reduced::<F, T>(twice);
-    let (k, factor) = lifted(twice, k);
-    // e = power y factor; the factor is not 1 only where e is nothing beside 1.
+    let doubled = at_least(x.abs() * -two, T::EXP_ZERO);
+    let (k, less_one) = reduced::<F, T>(doubled);
+    let (k, factor) = lifted(doubled, k);
+    // e = power (1 + less_one) factor; the factor is not 1 only where e is nothing beside 1.
     let power = one.scaled(k);
-    let y = one + less_one;
     // e - 1, without cancellation.
     let rest = F::mul_add(power, less_one, power - one);
     let rest_lost = F::mul_add(power, less_one, (power - one) - rest);
     let inverse = inverse::<F, T>(two, rest);
     let tanh = times::<F, T>(-rest, -rest_lost, inverse).copysign(x);
-    let quarter = times_square::<F, T>(y, less_one - (y - one), inverse) * power;
-    (tanh, quarter * (T::constant(4.0) * factor))
+    let twice = F::mul_add(two, less_one, two);
+    let q = times::<F, T>(twice, F::mul_add(two, less_one, two - twice), inverse) * power;
+    (tanh, F::mul_add(-q, q, q + q) * factor)
 }
 
 #[inline(always)]
@@ -116,13 +109,13 @@ pub(crate) fn sech2<F: MulAdd, T: Real>(x: T) -> T {
     tanh_and_sech2::<F, T>(x).1
 }
 
-/// The logistic function and its derivative, with `e = e^-|x|`: `1 / (1 + e)` or `e / (1 + e)`, and `e / (1 + e)^2`.
+/// The logistic function and its derivative, `1 - q` or `q`, and `q (1 - q)`, for `q = e / (1 + e)` with `e = e^-|x|`.
 #[inline(always)]
 pub(crate) fn sigmoid_and_slope<F: MulAdd, T: Real>(x: T) -> (T, T) {
-    let e = decay::<F, T>(x).0;
-    let inverse = inverse::<F, T>(T::one(), e);
-    let above = if x < T::zero() { e } else { T::one() };
-    (times::<F, T>(above, T::zero(), inverse), times_square::<F, T>(e, T::zero(), inverse))
+    let (e, lost) = decay::<F, T>(x);
+    let (y, missing) = inverse::<F, T>(T::one(), e);
+    let q = times::<F, T>(e, T::zero(), (y, missing + lost));
+    (if x < T::zero() { q } else { T::one() - q }, F::mul_add(-q, q, q))
 }
 
 #[inline(always)]
