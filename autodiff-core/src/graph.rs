@@ -9,7 +9,7 @@ use crate::node::{Edge, Node, Operation, Source};
 use crate::rules::elementwise::{AtFew, AtNumbers, Partial};
 use crate::rules::{Listed, Recorded, Rule};
 use crate::scalar::Scalar;
-use crate::shape::Shape;
+use crate::shape::{Shape, same};
 use crate::tensor::Tensor;
 use crate::value::Value;
 use ndarray::SliceInfoElem;
@@ -403,7 +403,7 @@ fn pass_few<'a, T: Scalar, B: Backend<T>>(
     let cotangent = g.pending().is_none().then(|| g.lanes(&dims))??;
     // A factor of a sum is of another shape than all else here.
     let has_factor = |i: usize, edge: &Edge<T, B>| {
-        let narrow = edge.tracked().is_some_and(|input| input.shape() != dims.shape());
+        let narrow = edge.tracked().is_some_and(|input| !same(input.shape(), dims.shape()));
         narrow && matches!(arrays.rule.slopes(&at, i), Partial::Factored(..))
     };
     if edges.iter().enumerate().any(|(i, edge)| has_factor(i, edge)) {

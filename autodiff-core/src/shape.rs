@@ -212,7 +212,7 @@ pub(crate) fn checked_size(op: &'static str, shape: &[usize]) -> Result<usize, E
 
 /// The common shape of two operands under NumPy's broadcasting.
 pub(crate) fn broadcast(op: &'static str, left: &[usize], right: &[usize]) -> Result<Shape, Error> {
-    if left == right {
+    if same(left, right) {
         return Ok(Shape::from_slice(left));
     }
     let ndim = left.len().max(right.len());
