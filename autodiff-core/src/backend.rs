@@ -24,6 +24,15 @@ pub enum Elementwise<T> {
 }
 
 impl<T: Scalar> Elementwise<T> {
+    /// Whether it is a function, which takes several times as long as arithmetic.
+    pub(crate) fn is_function(self) -> bool {
+        match self {
+            Elementwise::Unary(op) => op.is_function(),
+            Elementwise::Binary(op) => op.is_function(),
+            Elementwise::Select => false,
+        }
+    }
+
     /// Computes a block.
     #[inline]
     pub(crate) fn apply(self, operands: &[Lanes<'_, T>], y: &mut [T]) {

@@ -9,6 +9,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::math::Hardware;
 use super::math::{Baseline, MulAdd};
+use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
@@ -19,6 +20,17 @@ pub(crate) enum Lanes<'a, T> {
     Each(&'a [T]),
     /// The same number everywhere.
     Same(T),
+}
+
+impl<T: Copy> Lanes<'_, T> {
+    /// Those of a part of the block.
+    #[inline]
+    pub fn part(self, range: Range<usize>) -> Self {
+        match self {
+            Lanes::Each(all) => Lanes::Each(&all[range]),
+            same @ Lanes::Same(_) => same,
+        }
+    }
 }
 
 /// A loop that is to run on the widest vectors there are.
@@ -105,16 +117,16 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
 /// The bytes that processors move between memory and caches at once.
 pub(crate) const LINE: usize = 64;
 
-/// Asks for memory that is soon read, or written, to be brought into the cache, without waiting for it.
+/// Asks for so many lines that are soon read, or written, to be brought into the cache, without waiting for them. They need not
+/// be there.
 #[inline(always)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-pub(crate) fn fetch<T, const WRITE: bool>(x: &[T]) {
+pub(crate) fn fetch<T, const WRITE: bool, const LINES: usize>(start: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
-        let start = x.as_ptr().cast::<i8>();
-        for at in 0..size_of_val(x).div_ceil(LINE) {
-            let line = start.wrapping_add(at * LINE);
+        for at in 0..LINES {
+            let line = start.cast::<i8>().wrapping_add(at * LINE);
             if WRITE {
                 // SAFETY: every machine has the instruction or ignores it, and it accesses nothing.
                 unsafe { _mm_prefetch::<_MM_HINT_ET0>(line) };

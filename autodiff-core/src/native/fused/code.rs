@@ -71,6 +71,30 @@ pub(super) enum Instruction<T> {
     },
 }
 
+/// How long an instruction takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Next to no time: it goes over the rows of a block, not its elements.
+    Light,
+    /// As long as arithmetic on all elements.
+    Plain,
+    /// Several times as long.
+    Heavy,
+}
+
+impl<T: Scalar> Instruction<T> {
+    fn weight(&self) -> Weight {
+        match self {
+            Instruction::Map { full: false, .. }
+            | Instruction::GatherRow { .. }
+            | Instruction::Accumulate { arg: Arg::Rows(_), .. } => Weight::Light,
+            Instruction::Map { op, .. } if op.is_function() => Weight::Heavy,
+            Instruction::MapPair { .. } => Weight::Heavy,
+            _ => Weight::Plain,
+        }
+    }
+}
+
 /// What adds up over rows.
 #[derive(Debug)]
 pub(super) struct Accumulator {
@@ -99,7 +123,7 @@ pub(super) enum Sink {
 
 #[derive(Debug)]
 pub(super) struct Code<T> {
-    pub instructions: Vec<Instruction<T>>,
+    pub instructions: Vec<(Instruction<T>, Weight)>,
     pub slots: Vec<Slot>,
     /// Operands whose blocks are all the same, and the registers that hold them from the start.
     pub repeated: Vec<(usize, usize)>,
@@ -183,7 +207,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         }
         let (args, temporary) = self.args(args, full);
         let into = self.result(full, output_of(program, at));
-        self.code.instructions.push(Instruction::Map { op, args, full, into });
+        self.push(Instruction::Map { op, args, full, into });
         self.free[usize::from(true)].extend(temporary);
         self.at(into)
     }
@@ -198,7 +222,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let [own, others] = [at, later].map(|step| self.result(true, output_of(program, step)));
         let into = if other_first { [others, own] } else { [own, others] };
         let arg = self.places[arg].expect("what is read has a place");
-        self.code.instructions.push(Instruction::MapPair { op: pair, arg, into });
+        self.push(Instruction::MapPair { op: pair, arg, into });
         self.places[later] = Some(self.at(others));
         Some(self.at(own))
     }
@@ -217,7 +241,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let x = &self.space.operands[operand];
         if !full {
             let into = self.register(false);
-            self.code.instructions.push(Instruction::GatherRow { operand, into });
+            self.push(Instruction::GatherRow { operand, into });
             return Arg::Rows(into);
         }
         if x.dense.is_some() || (self.space.rows_per_block == 1 && x.has_packed_rows()) {
@@ -229,7 +253,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
             return Arg::Block(into);
         }
         let into = self.register(true);
-        self.code.instructions.push(Instruction::Gather { operand, into });
+        self.push(Instruction::Gather { operand, into });
         Arg::Block(into)
     }
 
@@ -242,13 +266,18 @@ impl<T: Scalar> Compiler<'_, '_, T> {
                 arg @ Arg::Rows(_) if full && self.space.rows_per_block > 1 => {
                     let into = self.register(true);
                     temporary.push(into);
-                    self.code.instructions.push(Instruction::Expand { arg, into });
+                    self.push(Instruction::Expand { arg, into });
                     Arg::Block(into)
                 }
                 place => place,
             })
             .collect();
         (places, temporary)
+    }
+
+    fn push(&mut self, instruction: Instruction<T>) {
+        let weight = instruction.weight();
+        self.code.instructions.push((instruction, weight));
     }
 
     fn slot(&mut self, full: bool, is_output: bool) -> usize {
@@ -284,7 +313,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         let from_block = varies[arg] & self.space.inner_set != 0;
         if from_block && axes == self.space.inner_set && self.space.segments == 1 {
             let into = self.result(false, output);
-            self.code.instructions.push(Instruction::FoldRow { op, arg: place, into });
+            self.push(Instruction::FoldRow { op, arg: place, into });
             return Some(self.at(into));
         }
         let mut strides: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.space.outer.len());
@@ -312,7 +341,7 @@ impl<T: Scalar> Compiler<'_, '_, T> {
         });
         self.code.sinks[output.expect("what adds up over rows is an output")] =
             Sink::Accumulator(accumulator);
-        self.code.instructions.push(Instruction::Accumulate { accumulator, arg: place });
+        self.push(Instruction::Accumulate { accumulator, arg: place });
         None
     }
 

@@ -1,9 +1,10 @@
 //! Programs in one pass: rows of the index space, block by block through all steps, while they are in the first-level cache.
 //!
 //! [`space`] orders and merges the axes, so that memory is read as it lies. [`code`] turns the steps into instructions on
-//! registers, which hold one block each. [`run`] interprets them, and [`sums`] adds up reductions in a tree that depends
-//! on the shape alone, not on the number of threads.
+//! registers, which hold one block each. [`run`] interprets them, while [`ahead`] has memory bring the next block. [`sums`]
+//! adds up reductions in a tree that depends on the shape alone, not on the number of threads.
 
+mod ahead;
 mod code;
 mod register;
 mod run;

@@ -1,12 +1,13 @@
 //! Runs code over all blocks, on several threads where there is work for them.
 
-use super::code::{Accumulator, Arg, Code, Instruction, Slot};
+use super::ahead::{Ahead, parts};
+use super::code::{Accumulator, Arg, Code, Instruction, Slot, Weight};
 use super::register::Register;
 use super::space::{Cursor, Space};
 use super::sums::{self, GROUP, Partials, Running};
 use crate::memory;
 use crate::native::reduce::fold_slice;
-use crate::native::simd::{LINE, Lanes, fetch};
+use crate::native::simd::Lanes;
 use crate::scalar::Scalar;
 use rayon::prelude::*;
 use smallvec::SmallVec;
@@ -85,12 +86,11 @@ struct Frame<'a, 'x, T> {
     cursor: Cursor<'a, 'x, T>,
     /// The memory of the slots that are no outputs.
     registers: Vec<Register<T>>,
-    /// The current block of the operands that are read where they lie.
-    direct: Vec<&'x [T]>,
     running: Vec<Running<T>>,
 }
 
 /// The block under way.
+#[derive(Clone, Copy)]
 struct Block {
     row: usize,
     rows: usize,
@@ -98,18 +98,31 @@ struct Block {
     column: usize,
     /// Elements in each row.
     columns: usize,
-    /// Its elements in the arrays of the task.
-    full: Range<usize>,
-    of_rows: Range<usize>,
 }
 
 impl Block {
+    /// The first block of some units.
+    fn new<T: Scalar>(space: &Space<'_, T>, units: &Range<usize>) -> Self {
+        let column = units.start % space.segments * space.segment;
+        Block {
+            row: units.start / space.segments,
+            rows: space.rows_per_block.min(units.len()),
+            column,
+            columns: space.segment.min(space.inner - column),
+        }
+    }
+
     fn len(&self) -> usize {
         self.rows * self.columns
     }
 
     fn row_numbers(&self) -> Range<usize> {
         self.row..self.row + self.rows
+    }
+
+    /// What a slot has of it.
+    fn length(&self, slot: &Slot) -> usize {
+        if slot.full { self.len() } else { self.rows }
     }
 }
 
@@ -129,155 +142,54 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
             let rows = registers[slot].first(width).chunks_exact_mut(space.inner);
             rows.for_each(|to| cursor.gather(operand, 0, 0..space.inner, to));
         }
-        Frame {
-            space,
-            code,
-            cursor,
-            registers,
-            direct: vec![&[]; space.operands.len()],
-            running: code.accumulators.iter().map(running).collect(),
-        }
+        Frame { space, code, cursor, registers, running: code.accumulators.iter().map(running).collect() }
     }
 
-    fn run(&mut self, mut task: Task<'_, T>) -> Vec<Partials<T>> {
-        let space = self.space;
-        let (full, of_rows) = (span(space, true, &task.units).start, span(space, false, &task.units).start);
-        let mut unit = task.units.start;
-        while unit < task.units.end {
-            let (row, segment) = (unit / space.segments, unit % space.segments);
-            let rows = space.rows_per_block.min(task.units.end - unit);
-            let column = segment * space.segment;
-            let columns = space.segment.min(space.inner - column);
-            let first = row * space.inner + column - full;
-            let block = Block {
-                row,
-                rows,
-                column,
-                columns,
-                full: first..first + rows * columns,
-                of_rows: row - of_rows..row - of_rows + rows,
-            };
-            self.block(&block, &mut task.arrays);
-            unit += rows;
+    fn run(&mut self, task: Task<'_, T>) -> Vec<Partials<T>> {
+        let Task { mut units, mut arrays } = task;
+        while !units.is_empty() {
+            self.alike(&mut units, &mut arrays);
         }
         self.running.iter_mut().map(Running::finish).collect()
     }
 
-    fn block(&mut self, block: &Block, arrays: &mut [&mut [T]]) {
-        let Frame { space, code, cursor, registers, direct, running } = self;
-        let first = block.row * space.inner + block.column;
-        for (i, (x, direct)) in space.operands.iter().zip(&mut *direct).enumerate() {
-            if let Some(dense) = x.dense {
-                *direct = &dense[first..first + block.len()];
-            } else if space.rows_per_block == 1 && x.has_packed_rows() {
-                let row = cursor.row(i, block.row).to_slice().expect("packed rows");
-                *direct = &row[block.column..block.column + block.columns];
-            }
-        }
-        let mut ahead = Ahead::new(block.len(), code.instructions.len());
-        if space.is_large {
-            ahead.read.extend(space.operands.iter().filter_map(|x| Some(&x.dense?[first + block.len()..])));
-        }
-        let mut arrays = arrays.iter_mut();
+    /// Computes the next blocks, as many as have the same lengths. The arrays are what is left to write.
+    fn alike(&mut self, units: &mut Range<usize>, arrays: &mut [&mut [T]]) {
+        let Frame { space, code, cursor, registers, running } = self;
+        let mut block = Block::new(space, units);
         let mut slots = SmallVec::<[&mut [T]; 12]>::new();
-        for (slot, register) in code.slots.iter().zip(registers) {
-            slots.push(match (slot.is_output, slot.full) {
-                (true, full) => {
-                    let array = &mut **arrays.next().expect("an array for each output");
-                    if full {
-                        let (now, next) = array[block.full.start..].split_at_mut(block.len());
-                        ahead.written.push(next);
-                        now
-                    } else {
-                        &mut array[block.of_rows.clone()]
-                    }
-                }
-                (false, true) => register.first(block.len()),
-                (false, false) => register.first(block.rows),
-            });
-        }
-        let mut data = Data { slots: &mut slots, direct };
-        for instruction in &code.instructions {
-            if space.is_large {
-                ahead.step();
-            }
-            match instruction {
-                Instruction::Gather { operand, into } => {
-                    let rows = data.slots[*into].chunks_exact_mut(block.columns).zip(block.row_numbers());
-                    let columns = block.column..block.column + block.columns;
-                    rows.for_each(|(to, row)| cursor.gather(*operand, row, columns.clone(), to));
-                }
-                Instruction::GatherRow { operand, into } => {
-                    for (to, row) in data.slots[*into].iter_mut().zip(block.row_numbers()) {
-                        *to = cursor.row(*operand, row)[0];
-                    }
-                }
-                Instruction::Expand { arg, into } => data.write([*into], |data, [to]| {
-                    let Lanes::Each(numbers) = data.lanes(*arg, false) else { return };
-                    for (to, &x) in to.chunks_exact_mut(block.columns).zip(numbers) {
-                        to.fill(x);
-                    }
-                }),
-                Instruction::Map { op, args, full, into } => data.write([*into], |data, [to]| {
-                    // Pushing to a list would cost about as much as the operation on a block.
-                    let mut lanes = [Lanes::Same(T::zero()); 3];
-                    for (lanes, &arg) in lanes.iter_mut().zip(args) {
-                        *lanes = data.lanes(arg, *full);
-                    }
-                    op.apply(&lanes[..args.len()], to);
-                }),
-                Instruction::MapPair { op, arg, into } => data.write(*into, |data, to| {
-                    op.apply(data.block(*arg), to);
-                }),
-                Instruction::FoldRow { op, arg, into } => data.write([*into], |data, [to]| {
-                    for (to, row) in to.iter_mut().zip(data.block(*arg).chunks_exact(block.columns)) {
-                        *to = fold_slice(*op, row);
-                    }
-                }),
-                Instruction::Accumulate { accumulator, arg } => {
-                    let running = &mut running[*accumulator];
-                    accumulate(space, block, &code.accumulators[*accumulator], *arg, &data, running);
+        slots.extend(code.slots.iter().zip(registers).map(|(slot, register)| match slot.is_output {
+            true => Default::default(),
+            false => register.first(block.length(slot)),
+        }));
+        let mut direct = SmallVec::<[&[T]; 8]>::from_elem(&[], space.operands.len());
+        let mut ahead = Ahead::new(space, code, block.len());
+        loop {
+            let first = block.row * space.inner + block.column;
+            for (i, (x, direct)) in space.operands.iter().zip(&mut direct).enumerate() {
+                if let Some(dense) = x.dense {
+                    *direct = &dense[first..first + block.len()];
+                } else if space.rows_per_block == 1 && x.has_packed_rows() {
+                    let row = cursor.row(i, block.row).to_slice().expect("packed rows");
+                    *direct = &row[block.column..block.column + block.columns];
                 }
             }
-        }
-    }
-}
-
-/// What the blocks to come read from and write to memory.
-///
-/// As much of it as the next block needs is asked for, a part with each of the first instructions: else the first that
-/// reads it would wait for memory, and memory for all others.
-struct Ahead<'n, T> {
-    read: SmallVec<[&'n [T]; 4]>,
-    written: SmallVec<[&'n [T]; 4]>,
-    /// The elements that the next block needs of each, those that are asked for in one step, and those that have been.
-    block: usize,
-    share: usize,
-    done: usize,
-}
-
-impl<T> Ahead<'_, T> {
-    /// The least that is worth a step.
-    const LINES: usize = 8;
-
-    fn new(block: usize, steps: usize) -> Self {
-        let line = LINE / size_of::<T>();
-        let share = block.div_ceil(steps.max(1)).max(Self::LINES * line).next_multiple_of(line);
-        Ahead { read: SmallVec::new(), written: SmallVec::new(), block, share, done: 0 }
-    }
-
-    #[inline(always)]
-    fn step(&mut self) {
-        if self.done >= self.block {
-            return;
-        }
-        let part = self.done..self.done + self.share;
-        self.done = part.end;
-        for next in self.read.iter().filter_map(|all| all.get(part.clone())) {
-            fetch::<T, false>(next);
-        }
-        for next in self.written.iter().filter_map(|all| all.get(part.clone())) {
-            fetch::<T, true>(next);
+            let outputs = slots.iter_mut().zip(&code.slots).filter(|(_, slot)| slot.is_output);
+            for ((part, slot), array) in outputs.zip(&mut *arrays) {
+                *part = array.split_off_mut(..block.length(slot)).expect("tasks cover each array once");
+            }
+            let full = code.outputs().zip(&*arrays).filter(|(slot, _)| slot.full);
+            ahead.turn_to(first + block.len(), full.map(|(_, array)| &**array));
+            let mut data = Data { slots: &mut slots, direct: &direct };
+            for instruction in &code.instructions {
+                data.execute(instruction, &block, cursor, (&code.accumulators, running), &mut ahead);
+            }
+            units.start += block.rows;
+            let next = Block::new(space, units);
+            if Range::is_empty(units) || (next.rows, next.columns) != (block.rows, block.columns) {
+                return;
+            }
+            block = next;
         }
     }
 }
@@ -285,10 +197,81 @@ impl<T> Ahead<'_, T> {
 /// What the instructions read and write in one block.
 struct Data<'d, 's, T> {
     slots: &'d mut [&'s mut [T]],
+    /// The block of the operands that are read where they lie.
     direct: &'d [&'d [T]],
 }
 
 impl<T: Scalar> Data<'_, '_, T> {
+    /// Executes an instruction, while memory brings what the next block needs.
+    #[inline(always)]
+    fn execute(
+        &mut self,
+        (instruction, weight): &(Instruction<T>, Weight),
+        block: &Block,
+        cursor: &mut Cursor<'_, '_, T>,
+        (accumulators, running): (&[Accumulator], &mut [Running<T>]),
+        ahead: &mut Ahead<'_, '_, T>,
+    ) {
+        let in_parts = *weight == Weight::Heavy && ahead.is_at_work();
+        if *weight == Weight::Plain {
+            ahead.step();
+        }
+        match instruction {
+            Instruction::Gather { operand, into } => {
+                let rows = self.slots[*into].chunks_exact_mut(block.columns).zip(block.row_numbers());
+                let columns = block.column..block.column + block.columns;
+                rows.for_each(|(to, row)| cursor.gather(*operand, row, columns.clone(), to));
+            }
+            Instruction::GatherRow { operand, into } => {
+                for (to, row) in self.slots[*into].iter_mut().zip(block.row_numbers()) {
+                    *to = cursor.row(*operand, row)[0];
+                }
+            }
+            Instruction::Expand { arg, into } => self.write([*into], |data, [to]| {
+                let Lanes::Each(numbers) = data.lanes(*arg, false) else { return };
+                for (to, &x) in to.chunks_exact_mut(block.columns).zip(numbers) {
+                    to.fill(x);
+                }
+            }),
+            Instruction::Map { op, args, full, into } => self.write([*into], |data, [to]| {
+                // Pushing to a list would cost about as much as the operation on a block.
+                let mut lanes = [Lanes::Same(T::zero()); 3];
+                for (lanes, &arg) in lanes.iter_mut().zip(args) {
+                    *lanes = data.lanes(arg, *full);
+                }
+                if !in_parts {
+                    op.apply(&lanes[..args.len()], to);
+                    return;
+                }
+                for part in parts::<T>(to.len()) {
+                    ahead.step();
+                    let lanes = lanes.map(|lanes| lanes.part(part.clone()));
+                    op.apply(&lanes[..args.len()], &mut to[part]);
+                }
+            }),
+            Instruction::MapPair { op, arg, into } => self.write(*into, |data, [first, second]| {
+                let x = data.block(*arg);
+                if !in_parts {
+                    op.apply(x, [first, second]);
+                    return;
+                }
+                for part in parts::<T>(x.len()) {
+                    ahead.step();
+                    op.apply(&x[part.clone()], [&mut first[part.clone()], &mut second[part]]);
+                }
+            }),
+            Instruction::FoldRow { op, arg, into } => self.write([*into], |data, [to]| {
+                for (to, row) in to.iter_mut().zip(data.block(*arg).chunks_exact(block.columns)) {
+                    *to = fold_slice(*op, row);
+                }
+            }),
+            Instruction::Accumulate { accumulator, arg } => {
+                let (accumulator, running) = (&accumulators[*accumulator], &mut running[*accumulator]);
+                accumulate(cursor.space(), block, accumulator, *arg, self, running);
+            }
+        }
+    }
+
     /// The elements that an instruction on blocks, or on a number for each row, reads.
     #[inline(always)]
     fn lanes(&self, arg: Arg<T>, full: bool) -> Lanes<'_, T> {

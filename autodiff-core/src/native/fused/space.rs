@@ -101,6 +101,10 @@ impl<'s, 'a, T: Scalar> Cursor<'s, 'a, T> {
         self.panels.extend(self.space.operands.iter().map(|x| x.panel(&at)));
     }
 
+    pub fn space(&self) -> &'s Space<'a, T> {
+        self.space
+    }
+
     /// A row of an operand.
     pub fn row(&mut self, operand: usize, row: usize) -> ArrayView1<'a, T> {
         let (panel, row) = match *self.space.outer {

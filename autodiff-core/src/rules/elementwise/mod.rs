@@ -54,7 +54,7 @@ impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
             Partial::Constant(c) => Some(c * t),
             Partial::Varying(d) => Some(t.zip(Binary::chain, &d)),
             Partial::Scaled(c, d) => Some((c * t).zip(Binary::chain, &d)),
-            Partial::Factored(d, factor) if t.shape() != d.shape() => {
+            Partial::Factored(d, factor) if !same(t.shape(), d.shape()) => {
                 Some(t.zip(Binary::chain, &factor).zip(Binary::chain, &d))
             }
             Partial::Factored(d, factor) => Some(t.zip(Binary::chain, &d.zip(Binary::chain, &factor))),
@@ -194,6 +194,16 @@ macro_rules! on_number {
     }};
 }
 
+/// Whether a formula takes a way to multiply and add.
+macro_rules! is_function {
+    () => {
+        false
+    };
+    ($mul_add:ident) => {
+        true
+    };
+}
+
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
@@ -210,6 +220,11 @@ macro_rules! unary {
             /// The operation on a number.
             pub fn call(self, x: T) -> T {
                 match self { $( Unary::$name $({ $p })? => Number(x).$name($($p)?).0, )* }
+            }
+
+            /// Whether it is computed by polynomials, which takes several times as long as arithmetic.
+            pub(crate) fn is_function(self) -> bool {
+                match self { $( Unary::$name $({ $p: _ })? => is_function!($($mul_add)?), )* }
             }
 
             /// Writes to `y` the operation's results on the elements of `x`, with the bits that `call` gives.
@@ -363,6 +378,11 @@ macro_rules! binary {
                         y
                     })
                 } )* }
+            }
+
+            /// Whether it is computed by polynomials, which takes several times as long as arithmetic.
+            pub(crate) fn is_function(self) -> bool {
+                match self { $( Binary::$name => is_function!($($mul_add)?), )* }
             }
 
             /// Writes to `y` the operation's results on the elements of `a` and `b`, with the bits that `call` gives.
