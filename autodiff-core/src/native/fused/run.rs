@@ -186,7 +186,7 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
             }
             units.start += block.rows;
             let next = Block::new(space, units);
-            if Range::is_empty(units) || (next.rows, next.columns) != (block.rows, block.columns) {
+            if units.start == units.end || (next.rows, next.columns) != (block.rows, block.columns) {
                 return;
             }
             block = next;
