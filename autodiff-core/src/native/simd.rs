@@ -120,12 +120,12 @@ pub(crate) const LINE: usize = 64;
 /// Asks for so many lines that are soon read, or written, to be brought into the cache, without waiting for them. They need not
 /// be there.
 #[inline(always)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-pub(crate) fn fetch<T, const WRITE: bool, const LINES: usize>(start: *const T) {
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))] // there is nothing stable to ask with
+pub(crate) fn fetch<T, const WRITE: bool>(start: *const T, lines: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
-        for at in 0..LINES {
+        for at in 0..lines {
             let line = start.cast::<i8>().wrapping_add(at * LINE);
             if WRITE {
                 // SAFETY: every machine has the instruction or ignores it, and it accesses nothing.

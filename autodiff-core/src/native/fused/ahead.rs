@@ -13,15 +13,6 @@ use std::ops::Range;
 /// Lines that are asked for at once.
 const LINES: usize = 4;
 
-/// Bytes of a block that a heavy instruction works on between two steps, some 100 ns.
-const PART: usize = 1024;
-
-/// `0..len` in the parts that a heavy instruction works on, with a step before each.
-pub(super) fn parts<T>(len: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
-    let part = PART / size_of::<T>();
-    (0..len).step_by(part).map(move |start| start..(start + part).min(len))
-}
-
 /// What the next block reads from and writes to memory.
 pub(super) struct Ahead<'s, 'x, T> {
     space: &'s Space<'x, T>,
@@ -38,11 +29,14 @@ impl<'s, 'x, T: Scalar> Ahead<'s, 'x, T> {
     /// The elements that are asked for at once.
     const FETCHED: usize = LINES * LINE / size_of::<T>();
 
+    /// The elements of a block, 1 KiB of them, that a heavy instruction works on between two steps, some 100 ns.
+    const PART: usize = 1024 / size_of::<T>();
+
     pub fn new(space: &'s Space<'x, T>, code: &Code<T>, block: usize) -> Self {
         let steps = |weight: &Weight| match weight {
             Weight::Light => 0,
             Weight::Plain => 1,
-            Weight::Heavy => parts::<T>(block).len(),
+            Weight::Heavy => block.div_ceil(Self::PART),
         };
         let steps: usize = code.instructions.iter().map(|(_, weight)| steps(weight)).sum();
         let share = block.div_ceil(steps.max(1)).next_multiple_of(Self::FETCHED);
@@ -67,8 +61,15 @@ impl<'s, 'x, T: Scalar> Ahead<'s, 'x, T> {
 
     /// Whether there is something left to ask for.
     #[inline(always)]
-    pub fn is_at_work(&self) -> bool {
+    fn is_at_work(&self) -> bool {
         self.done < self.block
+    }
+
+    /// `0..len` in the parts that a heavy instruction works on, with a step before each; whole where nothing is left to ask for.
+    #[inline(always)]
+    pub fn parts(&self, len: usize) -> impl Iterator<Item = Range<usize>> + use<'s, 'x, T> {
+        let part = if self.is_at_work() { Self::PART } else { len };
+        (0..len).step_by(part).map(move |start| start..(start + part).min(len))
     }
 
     /// Asks for the next part.
@@ -79,10 +80,10 @@ impl<'s, 'x, T: Scalar> Ahead<'s, 'x, T> {
         }
         let part = (self.done..self.done + self.share).step_by(Self::FETCHED);
         for next in &self.read {
-            part.clone().for_each(|at| fetch::<T, false, LINES>(next.wrapping_add(at)));
+            part.clone().for_each(|at| fetch::<T, false>(next.wrapping_add(at), LINES));
         }
         for next in &self.written {
-            part.clone().for_each(|at| fetch::<T, true, LINES>(next.wrapping_add(at)));
+            part.clone().for_each(|at| fetch::<T, true>(next.wrapping_add(at), LINES));
         }
         self.done += self.share;
     }

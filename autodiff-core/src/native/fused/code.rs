@@ -123,6 +123,7 @@ pub(super) enum Sink {
 
 #[derive(Debug)]
 pub(super) struct Code<T> {
+    /// With their weights, which else would be found for each block anew.
     pub instructions: Vec<(Instruction<T>, Weight)>,
     pub slots: Vec<Slot>,
     /// Operands whose blocks are all the same, and the registers that hold them from the start.

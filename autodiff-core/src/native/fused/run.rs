@@ -1,6 +1,6 @@
 //! Runs code over all blocks, on several threads where there is work for them.
 
-use super::ahead::{Ahead, parts};
+use super::ahead::Ahead;
 use super::code::{Accumulator, Arg, Code, Instruction, Slot, Weight};
 use super::register::Register;
 use super::space::{Cursor, Space};
@@ -212,7 +212,6 @@ impl<T: Scalar> Data<'_, '_, T> {
         (accumulators, running): (&[Accumulator], &mut [Running<T>]),
         ahead: &mut Ahead<'_, '_, T>,
     ) {
-        let in_parts = *weight == Weight::Heavy && ahead.is_at_work();
         if *weight == Weight::Plain {
             ahead.step();
         }
@@ -239,11 +238,11 @@ impl<T: Scalar> Data<'_, '_, T> {
                 for (lanes, &arg) in lanes.iter_mut().zip(args) {
                     *lanes = data.lanes(arg, *full);
                 }
-                if !in_parts {
+                if *weight != Weight::Heavy {
                     op.apply(&lanes[..args.len()], to);
                     return;
                 }
-                for part in parts::<T>(to.len()) {
+                for part in ahead.parts(to.len()) {
                     ahead.step();
                     let lanes = lanes.map(|lanes| lanes.part(part.clone()));
                     op.apply(&lanes[..args.len()], &mut to[part]);
@@ -251,11 +250,7 @@ impl<T: Scalar> Data<'_, '_, T> {
             }),
             Instruction::MapPair { op, arg, into } => self.write(*into, |data, [first, second]| {
                 let x = data.block(*arg);
-                if !in_parts {
-                    op.apply(x, [first, second]);
-                    return;
-                }
-                for part in parts::<T>(x.len()) {
+                for part in ahead.parts(x.len()) {
                     ahead.step();
                     op.apply(&x[part.clone()], [&mut first[part.clone()], &mut second[part]]);
                 }

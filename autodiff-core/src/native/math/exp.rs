@@ -114,6 +114,7 @@ pub(crate) fn sech2<F: MulAdd, T: Real>(x: T) -> T {
 pub(crate) fn sigmoid_and_slope<F: MulAdd, T: Real>(x: T) -> (T, T) {
     let (e, lost) = decay::<F, T>(x);
     let (y, missing) = inverse::<F, T>(T::one(), e);
+    // Both parts are relative: what is missing from e is missing from the quotient.
     let q = times::<F, T>(e, T::zero(), (y, missing + lost));
     (if x < T::zero() { q } else { T::one() - q }, F::mul_add(-q, q, q))
 }

@@ -71,7 +71,7 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
                 for r in start + R..strip.rows.end.min(start + 2 * R) {
                     let row = product.c.index_axis(Axis(0), r);
                     let row = &row.to_slice().expect("one piece")[panel.start..];
-                    simd::fetch::<T, true, 2>(row.as_ptr());
+                    simd::fetch::<T, true>(row.as_ptr(), (L * size_of::<T>()).div_ceil(simd::LINE));
                 }
             }
             let sums = left.add::<F, R, L>(first, start, panel, sums);
