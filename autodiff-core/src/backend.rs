@@ -33,6 +33,14 @@ impl<T: Scalar> Elementwise<T> {
         }
     }
 
+    /// Whether both give the same bits for the same operands.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        match (self, other) {
+            (Elementwise::Unary(op), Elementwise::Unary(other)) => op.is_same(other),
+            _ => self == other,
+        }
+    }
+
     /// Computes a block.
     #[inline]
     pub(crate) fn apply(self, operands: &[Lanes<'_, T>], y: &mut [T]) {

@@ -30,6 +30,11 @@ pub trait Scalar:
     fn as_f64(self) -> f64;
 }
 
+/// Whether nothing tells two numbers apart, as a division by them would zeros of either sign.
+pub(crate) fn is_same_number<T: Scalar>(x: T, y: T) -> bool {
+    (x == y && x.is_sign_negative() == y.is_sign_negative()) || (x.is_nan() && y.is_nan())
+}
+
 macro_rules! scalar {
     ($($t:ident),*) => { $(
         impl Scalar for $t {

@@ -1,7 +1,7 @@
 //! What derivatives cost, in the work that they give a backend.
 
 use autodiff_core::backend::{Elementwise, Program, Reduction};
-use autodiff_core::{Backend, Value, grad, hessian, hvp, jvp, linearize};
+use autodiff_core::{Backend, Fusing, Value, grad, hessian, hvp, jvp, linearize, with_fusing};
 use ndarray::{Array, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Dimension};
 use std::cell::Cell;
 
@@ -45,10 +45,15 @@ impl Backend<f64> for Counting {
 
 type V = Value<f64, Counting>;
 
+/// Runs `f` with what is fused by default, whatever the other tests are run with.
+fn as_by_default<R>(f: impl FnOnce() -> R) -> R {
+    with_fusing(Fusing::WhereItPays, f)
+}
+
 /// The work that finding the elements of a value takes.
 fn work(f: impl FnOnce() -> V) -> f64 {
     WORK.set(0);
-    f().data();
+    as_by_default(|| f().data());
     WORK.get() as f64
 }
 
@@ -115,7 +120,7 @@ fn network() {
 /// How many products of matrices finding the elements of values takes.
 fn products(f: impl FnOnce() -> Vec<V>) -> usize {
     PRODUCTS.set(0);
-    f().iter().for_each(|y| drop(y.data()));
+    as_by_default(|| f().iter().for_each(|y| drop(y.data())));
     PRODUCTS.get()
 }
 

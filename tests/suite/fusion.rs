@@ -132,6 +132,21 @@ fn results_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// What is the same to `==` is not the same work: a zero's sign decides what is divided by it.
+#[test]
+fn zeros_of_either_sign_are_two_numbers() {
+    for fusing in [Fusing::Always, Fusing::WhereItPays, Fusing::Never] {
+        with_fusing(fusing, || {
+            let x = Value::new(ArrayD::from_elem(IxDyn(&[3000]), 1.0));
+            let [plus, minus] = [0.0, -0.0].map(|zero| Value::new(ArrayD::from_elem(IxDyn(&[1]), zero)));
+            assert!((&x / &plus).data().iter().all(|&y| y == f64::INFINITY), "{fusing:?}");
+            assert!((&x / &plus + &x / &minus).data().iter().all(|y| y.is_nan()), "{fusing:?}, numbers");
+            let [plus, minus] = [0.0, -0.0].map(|zero| (-&x).clamp(zero, 2.0).recip());
+            assert!((plus + minus).data().iter().all(|y| y.is_nan()), "{fusing:?}, bounds");
+        });
+    }
+}
+
 /// There are 2^60 ways from the result to the input.
 #[test]
 fn what_is_shared_many_times_is_looked_at_once() {

@@ -260,8 +260,20 @@ pub enum Fusing {
     Never,
 }
 
+impl Fusing {
+    /// What the environment variable `AUTODIFF_FUSING` says.
+    fn of_environment() -> Self {
+        match std::env::var("AUTODIFF_FUSING").as_deref() {
+            Err(_) | Ok("") => Fusing::WhereItPays,
+            Ok("always") => Fusing::Always,
+            Ok("never") => Fusing::Never,
+            Ok(other) => panic!("AUTODIFF_FUSING={other}: expected \"always\" or \"never\", or no such variable"),
+        }
+    }
+}
+
 thread_local! {
-    static FUSING: Cell<Fusing> = const { Cell::new(Fusing::WhereItPays) };
+    static FUSING: Cell<Fusing> = Cell::new(Fusing::of_environment());
 }
 
 /// Runs `f` with another choice of what is fused: tests compare the results.

@@ -223,7 +223,7 @@ impl<T: Scalar> Plan<T> {
 
     /// The place of a step, which is there already if another expression says the same.
     fn step(&mut self, step: Step<T>) -> usize {
-        if let Some(at) = self.steps.iter().position(|known| *known == step) {
+        if let Some(at) = self.steps.iter().position(|known| known.is_same(&step)) {
             return at;
         }
         self.varies.push(match &step {

@@ -13,7 +13,7 @@ use crate::backend::{Backend, Elementwise};
 use crate::graph::Primal;
 use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel, Lanes};
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, is_same_number};
 use crate::shape::same;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -204,6 +204,36 @@ macro_rules! is_function {
     };
 }
 
+/// What an operation is given beside its operands.
+trait Parameter {
+    /// Whether nothing tells the two apart: zeros of either sign are equal, and not the same.
+    fn is_same(self, other: Self) -> bool;
+}
+
+impl<T: Scalar> Parameter for T {
+    fn is_same(self, other: T) -> bool {
+        is_same_number(self, other)
+    }
+}
+
+impl<T: Scalar> Parameter for (T, T) {
+    fn is_same(self, other: (T, T)) -> bool {
+        self.0.is_same(other.0) && self.1.is_same(other.1)
+    }
+}
+
+impl Parameter for i32 {
+    fn is_same(self, other: i32) -> bool {
+        self == other
+    }
+}
+
+impl Parameter for u32 {
+    fn is_same(self, other: u32) -> bool {
+        self == other
+    }
+}
+
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
@@ -217,6 +247,14 @@ macro_rules! unary {
         pub enum Unary<T> { $( $(#[doc = $doc])+ $name $({ $p: $pt })?, )* }
 
         impl<T: Scalar> Unary<T> {
+            /// Whether both give the same bits for the same operand.
+            pub(crate) fn is_same(self, other: Self) -> bool {
+                match (self, other) {
+                    $( (Unary::$name $({ $p })?, Unary::$name $({ $p: other })?) => true $(&& Parameter::is_same($p, other))?, )*
+                    _ => false,
+                }
+            }
+
             /// The operation on a number.
             pub fn call(self, x: T) -> T {
                 match self { $( Unary::$name $({ $p })? => Number(x).$name($($p)?).0, )* }
