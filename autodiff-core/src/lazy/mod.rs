@@ -267,7 +267,9 @@ impl Fusing {
             Err(_) | Ok("") => Fusing::WhereItPays,
             Ok("always") => Fusing::Always,
             Ok("never") => Fusing::Never,
-            Ok(other) => panic!("AUTODIFF_FUSING={other}: expected \"always\" or \"never\", or no such variable"),
+            Ok(other) => {
+                panic!("AUTODIFF_FUSING={other}: expected \"always\" or \"never\", or no such variable")
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //! which needs no particular machine; in parts, for as many threads as there is work for.
 
 use super::gemv::{Packed, are_few, gemv};
-use super::tiles;
+use super::tiles::{self, Workspace};
 use crate::scalar::Scalar;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
@@ -29,8 +29,20 @@ pub(super) fn gemm<T: Scalar>(
     beta: T,
     c: &mut ArrayViewMut2<'_, T>,
 ) {
+    of_batch(&mut Workspace::default(), alpha, a, b, beta, c);
+}
+
+/// The same for one of several products.
+pub(super) fn of_batch<T: Scalar>(
+    workspace: &mut Workspace<T>,
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: &mut ArrayViewMut2<'_, T>,
+) {
     let multiplications = a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols());
-    in_parts(parts(multiplications), alpha, a, b, beta, c);
+    in_parts(parts(multiplications), alpha, a, b, beta, c, workspace);
 }
 
 /// The same in so many parts. Their number changes no bit: each element is added up in the same order.
@@ -41,6 +53,7 @@ fn in_parts<T: Scalar>(
     b: ArrayView2<'_, T>,
     beta: T,
     c: &mut ArrayViewMut2<'_, T>,
+    workspace: &mut Workspace<T>,
 ) {
     // Once for all parts, which may be vectors although the whole is none.
     let loops = match c.dim() {
@@ -49,7 +62,7 @@ fn in_parts<T: Scalar>(
         _ => None,
     };
     let of_matrices = || if tiles::suit(&a, &b) { Loops::Tiles } else { Loops::Library };
-    loops.unwrap_or_else(of_matrices).run(parts, alpha, a, b, beta, c.view_mut());
+    loops.unwrap_or_else(of_matrices).run(parts, alpha, a, b, beta, c.view_mut(), workspace);
 }
 
 /// What computes a product.
@@ -74,6 +87,7 @@ impl Loops {
         b: ArrayView2<'_, T>,
         beta: T,
         mut c: ArrayViewMut2<'_, T>,
+        workspace: &mut Workspace<T>,
     ) {
         /// Rows, or columns, of which parts have a multiple: that of all kernels' tiles.
         const TILE: usize = 16;
@@ -82,7 +96,7 @@ impl Loops {
         let at = (c.len_of(axis) * (parts / 2) / parts).next_multiple_of(TILE);
         if parts < 2 || at >= c.len_of(axis) {
             return match self {
-                Loops::Tiles => tiles::gemm(alpha, a, b, beta, c),
+                Loops::Tiles => tiles::gemm(alpha, a, b, beta, c, workspace),
                 Loops::Library => general_mat_mul(alpha, &a, &b, beta, &mut c),
                 Loops::Columns(packed) => gemv(packed, alpha, a, b, beta, c),
                 Loops::Rows(packed) => gemv(packed, alpha, b.t(), a.t(), beta, c.reversed_axes()),
@@ -94,8 +108,8 @@ impl Loops {
             false => ((a, a), b.split_at(axis, at)),
         };
         rayon::join(
-            || self.run(parts / 2, alpha, a, b, beta, first),
-            || self.run(parts - parts / 2, alpha, a_rest, b_rest, beta, second),
+            || self.run(parts / 2, alpha, a, b, beta, first, &mut Workspace::default()),
+            || self.run(parts - parts / 2, alpha, a_rest, b_rest, beta, second, &mut Workspace::default()),
         );
     }
 }
@@ -198,7 +212,15 @@ pub(super) mod tests {
                 let product = |parts| {
                     let mut c = Array2::from_elem((m, n), 0.25);
                     // All that `gemm` decides, but the number of parts.
-                    in_parts(parts, 0.5, a.view(), b.view(), 1.0, &mut c.view_mut());
+                    in_parts(
+                        parts,
+                        0.5,
+                        a.view(),
+                        b.view(),
+                        1.0,
+                        &mut c.view_mut(),
+                        &mut Workspace::default(),
+                    );
                     c
                 };
                 let whole = product(1);

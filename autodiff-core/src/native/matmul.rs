@@ -1,16 +1,17 @@
 //! Products of batches of matrices: loops over `gemm`, shared among threads.
 
-use super::gemm;
-use crate::backend::Backend;
+use super::gemm::parts;
+use super::tiles::Workspace;
 use crate::memory;
 use crate::scalar::Scalar;
-use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD, Axis, Ix3};
+use ndarray::{ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Ix3};
 
-/// Batched product through `B::gemm`; see [`Backend::matmul`].
-pub(crate) fn matmul<T: Scalar, B: Backend<T>>(
+/// Batched product through a `gemm`; see [`Backend::matmul`](crate::Backend::matmul).
+pub(crate) fn matmul<T: Scalar>(
     a: ArrayViewD<'_, T>,
     b: ArrayViewD<'_, T>,
     batch: &[usize],
+    gemm: impl Gemm<T>,
 ) -> ArrayD<T> {
     let axes = batch.len();
     let mut shape = batch.to_vec();
@@ -24,24 +25,38 @@ pub(crate) fn matmul<T: Scalar, B: Backend<T>>(
         c.fill(T::zero());
         return c;
     }
-    products::<T, B>(a, b, c.view_mut(), full);
+    products(a, b, c.view_mut(), full, gemm);
     c
 }
 
+/// `c = alpha a b + beta c`, one of a batch.
+pub(crate) trait Gemm<T: Scalar>:
+    Fn(&mut Workspace<T>, T, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>) + Copy + Sync
+{
+}
+
+impl<T: Scalar, F> Gemm<T> for F where
+    F: Fn(&mut Workspace<T>, T, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>)
+        + Copy
+        + Sync
+{
+}
+
 /// The products of the matrices in the last two axes, where the leading ones have the lengths `full`, or 1.
-fn products<T: Scalar, B: Backend<T>>(
+fn products<T: Scalar>(
     a: ArrayViewD<'_, T>,
     b: ArrayViewD<'_, T>,
     mut c: ArrayViewMutD<'_, T>,
     full: Vec<usize>,
+    gemm: impl Gemm<T>,
 ) {
     let axes = full.len();
     let one = c.shape()[axes..].iter().product::<usize>().saturating_mul(a.len_of(Axis(axes + 1)));
     // Threads add to different results. Of a few products, `gemm` shares those that are worth it.
     let longest = (0..axes).filter(|&axis| c.shape()[axis] > 1).max_by_key(|&axis| c.shape()[axis]);
     if let Some(axis) = longest
-        && (gemm::parts(one) < 2 || c.shape()[axis] >= 2 * rayon::current_num_threads())
-        && gemm::parts(one.saturating_mul(full.iter().product())) > 1
+        && (parts(one) < 2 || c.shape()[axis] >= 2 * rayon::current_num_threads())
+        && parts(one.saturating_mul(full.iter().product())) > 1
     {
         let at = full[axis] / 2;
         let axis = Axis(axis);
@@ -49,16 +64,25 @@ fn products<T: Scalar, B: Backend<T>>(
             (halves(a, axis, at), halves(b, axis, at), c.split_at(axis, at));
         let (mut first, mut second) = (full.clone(), full);
         (first[axis.0], second[axis.0]) = (at, second[axis.0] - at);
-        rayon::join(|| products::<T, B>(a, b, c, first), || products::<T, B>(a_rest, b_rest, c_rest, second));
+        rayon::join(|| products(a, b, c, first, gemm), || products(a_rest, b_rest, c_rest, second, gemm));
         return;
     }
     let Some((&length, outer)) = full.split_last() else {
         let two = "two axes";
         let (a, b) = (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
-        return B::gemm(T::one(), a, b, T::zero(), &mut c.into_dimensionality().expect(two));
+        return gemm(
+            &mut Workspace::default(),
+            T::one(),
+            a,
+            b,
+            T::zero(),
+            &mut c.into_dimensionality().expect(two),
+        );
     };
     let kept = c.shape()[..axes].to_vec();
     let mut index = vec![0; axes - 1];
+    let mut workspace = Workspace::default();
+    let looks_ahead = Workspace::<T>::looks_ahead([&a, &b].map(|x| x.shape()[axes..].iter().product()));
     loop {
         // Along the last of the axes views have a known number of them: taking a matrix costs little beside a small product.
         let (a, b) = (at::<T>(a.view(), &index), at::<T>(b.view(), &index));
@@ -74,8 +98,14 @@ fn products<T: Scalar, B: Backend<T>>(
             let place = |n: usize| if n == 1 { 0 } else { i };
             let left = a.index_axis(Axis(0), place(a.len_of(Axis(0))));
             let right = b.index_axis(Axis(0), place(b.len_of(Axis(0))));
+            if looks_ahead {
+                let place = Some(i + 1).filter(|&i| i < length);
+                let next =
+                    [&a, &b].map(|x| Some(x.index_axis(Axis(0), place.filter(|_| x.len_of(Axis(0)) > 1)?)));
+                workspace.look_ahead(next);
+            }
             let n = out.len_of(Axis(0));
-            B::gemm(T::one(), left, right, beta, &mut out.index_axis_mut(Axis(0), place(n)));
+            gemm(&mut workspace, T::one(), left, right, beta, &mut out.index_axis_mut(Axis(0), place(n)));
         }
         if !advance(&mut index, outer) {
             return;

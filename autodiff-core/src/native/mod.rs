@@ -20,6 +20,7 @@ use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 
 pub(crate) use matmul::matmul;
 pub(crate) use reduce::{fold_slice, sum_slice};
+use tiles::Workspace;
 pub use update::{all_finite, update};
 
 /// The pure-Rust backend: no system library, no C compiler.
@@ -28,6 +29,10 @@ pub struct Native;
 
 impl<T: Scalar> Backend<T> for Native {
     const NAME: &'static str = "native";
+
+    fn matmul(a: ArrayViewD<'_, T>, b: ArrayViewD<'_, T>, batch: &[usize]) -> ArrayD<T> {
+        matmul::<T>(a, b, batch, T::gemm_of_batch)
+    }
 }
 
 /// A value on the pure-Rust backend: what those who depend on this crate alone import.
@@ -50,6 +55,16 @@ pub trait Kernels: linalg::Factorisations + math::Real {
         beta: Self,
         c: &mut ArrayViewMut2<'_, Self>,
     );
+    /// The same for one of a batch.
+    fn gemm_of_batch(
+        workspace: &mut Workspace<Self>,
+        alpha: Self,
+        a: ArrayView2<'_, Self>,
+        b: ArrayView2<'_, Self>,
+        beta: Self,
+        c: &mut ArrayViewMut2<'_, Self>,
+    ) where
+        Self: Scalar;
 }
 
 macro_rules! kernels {
@@ -76,6 +91,16 @@ macro_rules! kernels {
                 c: &mut ArrayViewMut2<'_, $t>,
             ) {
                 gemm::gemm(alpha, a, b, beta, c)
+            }
+            fn gemm_of_batch(
+                workspace: &mut Workspace<$t>,
+                alpha: $t,
+                a: ArrayView2<'_, $t>,
+                b: ArrayView2<'_, $t>,
+                beta: $t,
+                c: &mut ArrayViewMut2<'_, $t>,
+            ) {
+                gemm::of_batch(workspace, alpha, a, b, beta, c)
             }
         }
     )* };

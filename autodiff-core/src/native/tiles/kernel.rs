@@ -2,7 +2,7 @@
 
 use super::cut::Strip;
 use super::pack::Panel;
-use super::{Product, ROWS};
+use super::{Output, ROWS};
 use crate::native::gemm::scaled;
 use crate::native::math::MulAdd;
 use crate::native::simd::{self, Kernel};
@@ -25,7 +25,7 @@ macro_rules! unrolled {
 
 /// Tiles of the rows in `strip` and `L` columns, `R` rows at a time.
 pub(super) struct Tiles<'a, 'x, T, A, const R: usize, const L: usize> {
-    pub product: &'a mut Product<'x, T>,
+    pub output: &'a mut Output<'x, T>,
     pub left: A,
     pub strip: &'a Strip,
     pub panel: &'a Panel<'a, T>,
@@ -49,17 +49,17 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
     fn run<F: MulAdd>(self) {
-        let Tiles { product, left, strip, panel } = self;
-        let (alpha, beta) = (product.alpha, product.beta);
+        let Tiles { output, left, strip, panel } = self;
+        let (alpha, beta) = (output.alpha, output.beta);
         let is_whole = panel.fresh == (0..L);
         let fresh = &panel.fresh;
         // Tiles wait for the sums they go on with, unless these are asked for one tile before.
-        let is_far = product.c.len() * size_of::<T>() > ROWS;
+        let is_far = output.ahead.is_some() || output.c.len() * size_of::<T>() > ROWS;
         for (first, start) in strip.tiles::<R>() {
             let mut sums = [[T::zero(); L]; R];
             if panel.inner.start > 0 {
                 unrolled!(r, R, {
-                    let row = product.c.index_axis(Axis(0), start + r);
+                    let row = output.c.index_axis(Axis(0), start + r);
                     let c = &row.to_slice().expect("one piece")[panel.start..];
                     match is_whole {
                         true => sums[r] = *c.first_chunk().expect("a vector of columns"),
@@ -69,14 +69,15 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
             }
             if is_far {
                 for r in start + R..strip.rows.end.min(start + 2 * R) {
-                    let row = product.c.index_axis(Axis(0), r);
+                    let row = output.c.index_axis(Axis(0), r);
                     let row = &row.to_slice().expect("one piece")[panel.start..];
                     simd::fetch::<T, true>(row.as_ptr(), (L * size_of::<T>()).div_ceil(simd::LINE));
                 }
             }
+            output.ahead.step();
             let sums = left.add::<F, R, L>(first, start, panel, sums);
             for r in first - start..R {
-                let mut row = product.c.index_axis_mut(Axis(0), start + r);
+                let mut row = output.c.index_axis_mut(Axis(0), start + r);
                 let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
                 if is_whole && alpha == T::one() && beta == T::zero() {
                     *c.first_chunk_mut().expect("a vector of columns") = sums[r];

@@ -4,6 +4,7 @@
 //! high-performance matrix multiplication, ACM Trans. Math. Softw. 34, 2008): a panel, some columns of part of the right operand,
 //! in the first level, and rows of the left one in the second.
 
+mod ahead;
 mod cut;
 mod kernel;
 mod pack;
@@ -13,6 +14,7 @@ use super::gemv::Packed;
 use super::simd;
 use crate::memory::Scratch;
 use crate::scalar::Scalar;
+use ahead::Ahead;
 use cut::{Cut, Part, Strip, TILES, strips};
 use kernel::{ByColumn, ByRow, ByTile, Tiles};
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -53,6 +55,7 @@ pub(super) fn gemm<T: Scalar>(
     b: ArrayView2<'_, T>,
     beta: T,
     c: ArrayViewMut2<'_, T>,
+    workspace: &mut Workspace<T>,
 ) {
     // Of a right operand whose columns lie in one piece each, the transpose is read as it is, which is worth copying a few rows.
     let is_flat =
@@ -61,15 +64,37 @@ pub(super) fn gemm<T: Scalar>(
         true => (b.reversed_axes(), a.reversed_axes(), c.reversed_axes()),
         false => (a, b, c),
     };
-    Product { alpha, a, b, beta, c }.compute(simd::fused_bytes());
+    Product { alpha, a, b, beta, c, workspace }.compute(simd::fused_bytes());
 }
 
-struct Product<'a, T> {
+/// What products one after another have in common: memory in which operands are brought together, and what is asked for meanwhile.
+#[derive(Debug, Default)]
+pub struct Workspace<T: Scalar> {
+    rearranged: Scratch<T>,
+    tiles: Scratch<T>,
+    packed: Scratch<T>,
+    ahead: Ahead,
+}
+
+impl<T: Scalar> Workspace<T> {
+    /// Whether to [`look_ahead`](Self::look_ahead) in a batch whose matrices have so many elements.
+    pub(super) fn looks_ahead(elements: [usize; 2]) -> bool {
+        elements.iter().any(|&n| Ahead::suits::<T>(n))
+    }
+
+    /// Has memory bring these matrices while the next product is computed: the operands of the one after it that are not its own.
+    pub(super) fn look_ahead(&mut self, operands: [Option<ArrayView2<'_, T>>; 2]) {
+        self.ahead = Ahead::new(operands);
+    }
+}
+
+struct Product<'a, T: Scalar> {
     alpha: T,
     a: ArrayView2<'a, T>,
     b: ArrayView2<'a, T>,
     beta: T,
     c: ArrayViewMut2<'a, T>,
+    workspace: &'a mut Workspace<T>,
 }
 
 impl<T: Scalar> Product<'_, T> {
@@ -84,8 +109,8 @@ impl<T: Scalar> Product<'_, T> {
         memory.reserve(self.c.len());
         let sums = &mut memory[..self.c.len()];
         let mut sums = ArrayViewMut2::from_shape(self.c.dim(), sums).expect("as many elements");
-        let Product { alpha, a, b, beta, .. } = self;
-        Product { alpha: T::one(), a, b, beta: T::zero(), c: sums.view_mut() }.into_rows(vector);
+        let Product { alpha, a, b, beta, workspace, .. } = self;
+        Product { alpha: T::one(), a, b, beta: T::zero(), c: sums.view_mut(), workspace }.into_rows(vector);
         self.c.zip_mut_with(&sums, |c, &sum| *c = scaled(alpha, sum, beta, *c));
     }
 
@@ -101,15 +126,16 @@ impl<T: Scalar> Product<'_, T> {
     }
 
     /// `L` columns at a time, and `H` where no more are left; `R` rows, or fewer where so many are not left.
-    fn parts<const R: usize, const L: usize, const H: usize>(mut self) {
-        let ((m, k), n) = (self.a.dim(), self.b.ncols());
+    fn parts<const R: usize, const L: usize, const H: usize>(self) {
+        let Product { alpha, a, b, beta, c, workspace: Workspace { rearranged, tiles, packed, ahead } } =
+            self;
+        let ((m, k), n) = (a.dim(), b.ncols());
         let near = |x: &ArrayView2<'_, T>| x.len() * size_of::<T>() <= NEAR;
-        let mut rearranged = Scratch::default();
-        let a = match Packed::of(self.a) {
-            Some(_) => self.a,
+        let a = match Packed::of(a) {
+            Some(_) => a,
             None => {
                 rearranged.reserve(m * k);
-                rearrange(&self.a, &mut rearranged[..m * k]);
+                rearrange(&a, &mut rearranged[..m * k]);
                 ArrayView2::from_shape((m, k), &rearranged[..m * k]).expect("as many elements")
             }
         };
@@ -121,22 +147,20 @@ impl<T: Scalar> Product<'_, T> {
         let left = match (Packed::of(a), a.reversed_axes().to_slice()) {
             (Some(Packed::Rows), _) if n < if is_one { 16 * L } else { 4 * L } => Left::Rows(a),
             (Some(Packed::Columns), Some(columns)) if near(&a) && (n < 4 * L || is_one) => {
-                Left::Columns(columns)
+                Left::Columns { elements: columns, stride: m }
             }
             _ => Left::Tiles(a),
         };
         let mut right = Right {
-            b: self.b,
+            b,
             // Columns that are read again and again are brought together.
-            direct: self
-                .b
-                .to_slice()
-                .filter(|_| m <= 8 * R && near(&self.b) && !matches!(left, Left::Tiles(_))),
-            packed: Scratch::default(),
+            direct: b.to_slice().filter(|_| m <= 8 * R && near(&b) && !matches!(left, Left::Tiles(_))),
+            packed,
             several: !rows.is_one(),
             len: inner.length * if rows.is_one() { L } else { columns.length },
         };
-        let mut tiles = Scratch::default();
+        ahead.share(m.div_ceil(R) * n.div_ceil(L));
+        let mut output = Output { alpha, beta, c, ahead };
         for columns in columns {
             for inner in inner.clone() {
                 for rows in rows.clone() {
@@ -147,14 +171,24 @@ impl<T: Scalar> Product<'_, T> {
                         columns: columns.clone(),
                     };
                     if let Left::Tiles(a) = left {
-                        in_tiles::<T, R>(&a, &part, &mut tiles);
+                        in_tiles::<T, R>(&a, &part, tiles);
                     }
-                    self.part::<R, L, H>(left, &tiles, &mut right, &part);
+                    output.part::<R, L, H>(left, tiles, &mut right, &part);
                 }
             }
         }
     }
+}
 
+/// What sums are added to, and how; while what comes next is asked for.
+struct Output<'a, T> {
+    alpha: T,
+    beta: T,
+    c: ArrayViewMut2<'a, T>,
+    ahead: &'a mut Ahead,
+}
+
+impl<T: Scalar> Output<'_, T> {
     fn part<const R: usize, const L: usize, const H: usize>(
         &mut self,
         left: Left<'_, T>,
@@ -197,18 +231,15 @@ impl<T: Scalar> Product<'_, T> {
         panel: &Panel<'_, T>,
     ) {
         match left {
-            Left::Rows(a) => {
-                simd::widest(Tiles::<T, _, R, L> { product: self, left: ByRow(a), strip, panel })
-            }
-            Left::Columns(all) => {
-                let stride = self.a.nrows();
-                let left = ByColumn { elements: &all[panel.inner.start * stride..], stride };
-                simd::widest(Tiles::<T, _, R, L> { product: self, left, strip, panel });
+            Left::Rows(a) => simd::widest(Tiles::<T, _, R, L> { output: self, left: ByRow(a), strip, panel }),
+            Left::Columns { elements, stride } => {
+                let left = ByColumn { elements: &elements[panel.inner.start * stride..], stride };
+                simd::widest(Tiles::<T, _, R, L> { output: self, left, strip, panel });
             }
             Left::Tiles(_) => {
                 let elements = &tiles[strip.place * panel.inner.len()..];
                 let left = ByTile { elements, first: strip.rows.start };
-                simd::widest(Tiles::<T, _, R, L> { product: self, left, strip, panel });
+                simd::widest(Tiles::<T, _, R, L> { output: self, left, strip, panel });
             }
         }
     }
@@ -220,7 +251,7 @@ enum Left<'a, T> {
     /// Whose rows lie in one piece each.
     Rows(ArrayView2<'a, T>),
     /// Column after column.
-    Columns(&'a [T]),
+    Columns { elements: &'a [T], stride: usize },
     /// Whose rows or columns lie in one piece each, to be brought together in tiles.
     Tiles(ArrayView2<'a, T>),
 }
@@ -244,7 +275,15 @@ mod tests {
             });
             for vector in [64, 32, 16] {
                 let mut c = old.clone();
-                Product { alpha, a: a.view(), b: b.view(), beta, c: c.view_mut() }.compute(vector);
+                Product {
+                    alpha,
+                    a: a.view(),
+                    b: b.view(),
+                    beta,
+                    c: c.view_mut(),
+                    workspace: &mut Workspace::default(),
+                }
+                .compute(vector);
                 assert_eq!(c, want, "{m} by {k} by {n}, layout {layout}, {vector} bytes");
             }
         }
@@ -278,9 +317,9 @@ mod tests {
                 let c = matrix::<f64>((m + 3, n + 5), by_column(2));
                 let want = a.mapv(|x| x * 1e3).dot(&b) / 1e3;
                 let (mut whole, mut part) = (Array2::zeros((m, n)), c.clone());
-                gemm(1.0, a.view(), b.view(), 0.0, whole.view_mut());
+                gemm(1.0, a.view(), b.view(), 0.0, whole.view_mut(), &mut Workspace::default());
                 let place = s![2..m + 2, 3..n + 3];
-                gemm(2.0, a.view(), b.view(), -1.0, part.slice_mut(place));
+                gemm(2.0, a.view(), b.view(), -1.0, part.slice_mut(place), &mut Workspace::default());
                 let is_near = |x: &Array2<f64>, y: &Array2<f64>| (x - y).iter().all(|x| x.abs() < 1e-11);
                 assert!(is_near(&whole, &want), "{m} by {k} by {n}, layout {layout}");
                 let sum = &whole * 2.0 - c.slice(place);
@@ -294,6 +333,7 @@ mod tests {
                     b.slice(s![..;-1, ..]),
                     0.0,
                     reversed.slice_mut(s![..;-1, ..]),
+                    &mut Workspace::default(),
                 );
                 assert!(is_near(&reversed, &want), "{m} by {k} by {n}, layout {layout}, reversed");
             }

@@ -13,7 +13,7 @@ pub(super) struct Right<'a, T: Scalar> {
     pub b: ArrayView2<'a, T>,
     /// Its elements, where they are read in place.
     pub direct: Option<&'a [T]>,
-    pub packed: Scratch<T>,
+    pub packed: &'a mut Scratch<T>,
     /// Whether panels are kept for several parts; else each takes the place of the one before.
     pub several: bool,
     /// Elements of all that there are at once.

@@ -205,7 +205,7 @@ macro_rules! is_function {
 }
 
 /// What an operation is given beside its operands.
-trait Parameter {
+trait Parameter: Copy {
     /// Whether nothing tells the two apart: zeros of either sign are equal, and not the same.
     fn is_same(self, other: Self) -> bool;
 }
