@@ -62,7 +62,7 @@ fn in_parts<T: Scalar>(
         _ => None,
     };
     let of_matrices = || if tiles::suit(&a, &b) { Loops::Tiles } else { Loops::Library };
-    loops.unwrap_or_else(of_matrices).run(parts, alpha, a, b, beta, c.view_mut(), workspace);
+    loops.unwrap_or_else(of_matrices).run(parts, alpha, [a, b], beta, c.view_mut(), workspace);
 }
 
 /// What computes a product.
@@ -83,8 +83,7 @@ impl Loops {
         self,
         parts: usize,
         alpha: T,
-        a: ArrayView2<'_, T>,
-        b: ArrayView2<'_, T>,
+        [a, b]: [ArrayView2<'_, T>; 2],
         beta: T,
         mut c: ArrayViewMut2<'_, T>,
         workspace: &mut Workspace<T>,
@@ -108,8 +107,8 @@ impl Loops {
             false => ((a, a), b.split_at(axis, at)),
         };
         rayon::join(
-            || self.run(parts / 2, alpha, a, b, beta, first, &mut Workspace::default()),
-            || self.run(parts - parts / 2, alpha, a_rest, b_rest, beta, second, &mut Workspace::default()),
+            || self.run(parts / 2, alpha, [a, b], beta, first, &mut Workspace::default()),
+            || self.run(parts - parts / 2, alpha, [a_rest, b_rest], beta, second, &mut Workspace::default()),
         );
     }
 }
