@@ -125,7 +125,9 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     /// `a`, `b` and the result (`batch`, m, n) have the same number of axes; along each of the leading ones each
     /// has length 1 or a common length. Where the result alone has length 1, products are summed.
     fn matmul(a: ArrayViewD<'_, T>, b: ArrayViewD<'_, T>, batch: &[usize]) -> ArrayD<T> {
-        native::matmul(a, b, batch, |_, alpha, a, b, beta, c| Self::gemm(alpha, a, b, beta, c))
+        native::matmul(a, b, batch, |batch| {
+            batch.each(|_, a, b, beta, c| Self::gemm(T::one(), a, b, beta, c))
+        })
     }
 
     /// `c = alpha a b + beta c` for matrices (m, k), (k, n), (m, n); with `beta` 0, what `c` held is not read.

@@ -2,7 +2,8 @@
 //! which needs no particular machine; in parts, for as many threads as there is work for.
 
 use super::gemv::{Packed, are_few, gemv};
-use super::tiles::{self, Workspace};
+use super::matmul::{Batch, next};
+use super::tiles::{self, SmallTiles, Workspace};
 use crate::scalar::Scalar;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
@@ -29,20 +30,27 @@ pub(super) fn gemm<T: Scalar>(
     beta: T,
     c: &mut ArrayViewMut2<'_, T>,
 ) {
-    of_batch(&mut Workspace::default(), alpha, a, b, beta, c);
+    in_parts(parts_of(&a, &b), alpha, a, b, beta, c, &mut Workspace::default());
 }
 
-/// The same for one of several products.
-pub(super) fn of_batch<T: Scalar>(
-    workspace: &mut Workspace<T>,
-    alpha: T,
-    a: ArrayView2<'_, T>,
-    b: ArrayView2<'_, T>,
-    beta: T,
-    c: &mut ArrayViewMut2<'_, T>,
-) {
-    let multiplications = a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols());
-    in_parts(parts(multiplications), alpha, a, b, beta, c, workspace);
+/// The products of a batch, which share what they can.
+pub(super) fn products<T: Scalar>(batch: Batch<'_, T>) {
+    if let Some(tiles) = SmallTiles::of(&batch) {
+        return tiles.multiply(batch);
+    }
+    let mut workspace = Workspace::default();
+    let operands = [batch.a, batch.b];
+    let looks_ahead = Workspace::looks_ahead(&operands);
+    batch.each(|i, a, b, beta, c| {
+        if looks_ahead {
+            workspace.look_ahead(next(&operands, i));
+        }
+        in_parts(parts_of(&a, &b), T::one(), a, b, beta, c, &mut workspace);
+    });
+}
+
+fn parts_of<T>(a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> usize {
+    parts(a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols()))
 }
 
 /// The same in so many parts. Their number changes no bit: each element is added up in the same order.

@@ -1,17 +1,18 @@
 //! Products of batches of matrices: loops over `gemm`, shared among threads.
 
 use super::gemm::parts;
-use super::tiles::Workspace;
 use crate::memory;
 use crate::scalar::Scalar;
-use ndarray::{ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Ix3};
+use ndarray::{
+    ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMut3, ArrayViewMutD, Axis,
+};
 
-/// Batched product through a `gemm`; see [`Backend::matmul`](crate::Backend::matmul).
+/// Batched product, a batch along one axis computed by `run`; see [`Backend::matmul`](crate::Backend::matmul).
 pub(crate) fn matmul<T: Scalar>(
     a: ArrayViewD<'_, T>,
     b: ArrayViewD<'_, T>,
     batch: &[usize],
-    gemm: impl Gemm<T>,
+    run: impl Fn(Batch<'_, T>) + Copy + Sync,
 ) -> ArrayD<T> {
     let axes = batch.len();
     let mut shape = batch.to_vec();
@@ -25,21 +26,50 @@ pub(crate) fn matmul<T: Scalar>(
         c.fill(T::zero());
         return c;
     }
-    products(a, b, c.view_mut(), full, gemm);
+    products(a, b, c.view_mut(), full, run);
     c
 }
 
-/// `c = alpha a b + beta c`, one of a batch.
-pub(crate) trait Gemm<T: Scalar>:
-    Fn(&mut Workspace<T>, T, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>) + Copy + Sync
-{
+/// Products of matrices, one after another: along the first axis, each array has length 1 or a common length.
+#[derive(Debug)]
+pub struct Batch<'a, T> {
+    pub(super) a: ArrayView3<'a, T>,
+    pub(super) b: ArrayView3<'a, T>,
+    /// Where it has length 1, the products are added up.
+    pub(super) c: ArrayViewMut3<'a, T>,
+    /// Whether `c` holds what they are added to.
+    pub(super) adds: bool,
 }
 
-impl<T: Scalar, F> Gemm<T> for F where
-    F: Fn(&mut Workspace<T>, T, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>)
-        + Copy
-        + Sync
-{
+impl<T: Scalar> Batch<'_, T> {
+    pub(super) fn len(&self) -> usize {
+        [self.a.dim().0, self.b.dim().0, self.c.dim().0].into_iter().find(|&n| n != 1).unwrap_or(1)
+    }
+
+    /// Calls `gemm`, for `c = a b + beta c`, with the place of each product.
+    #[inline(always)] // into loops that are compiled for wider vectors
+    pub(crate) fn each(
+        mut self,
+        mut gemm: impl FnMut(usize, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>),
+    ) {
+        let is_sum = self.c.dim().0 == 1;
+        for i in 0..self.len() {
+            let beta = if self.adds || (is_sum && i > 0) { T::one() } else { T::zero() };
+            let (a, b) = (matrix(&self.a, i), matrix(&self.b, i));
+            gemm(i, a, b, beta, &mut self.c.index_axis_mut(Axis(0), if is_sum { 0 } else { i }));
+        }
+    }
+}
+
+/// The matrix at a place along the first axis, or the only one.
+#[inline(always)]
+pub(super) fn matrix<'a, T>(x: &ArrayView3<'a, T>, place: usize) -> ArrayView2<'a, T> {
+    x.index_axis_move(Axis(0), if x.dim().0 == 1 { 0 } else { place })
+}
+
+/// The operands of the product after that at a place which are not its own.
+pub(super) fn next<'a, T>(operands: &[ArrayView3<'a, T>; 2], place: usize) -> [Option<ArrayView2<'a, T>>; 2] {
+    operands.map(|x| (place + 1 < x.dim().0).then(|| matrix(&x, place + 1)))
 }
 
 /// The products of the matrices in the last two axes, where the leading ones have the lengths `full`, or 1.
@@ -48,7 +78,7 @@ fn products<T: Scalar>(
     b: ArrayViewD<'_, T>,
     mut c: ArrayViewMutD<'_, T>,
     full: Vec<usize>,
-    gemm: impl Gemm<T>,
+    run: impl Fn(Batch<'_, T>) + Copy + Sync,
 ) {
     let axes = full.len();
     let one = c.shape()[axes..].iter().product::<usize>().saturating_mul(a.len_of(Axis(axes + 1)));
@@ -64,25 +94,15 @@ fn products<T: Scalar>(
             (halves(a, axis, at), halves(b, axis, at), c.split_at(axis, at));
         let (mut first, mut second) = (full.clone(), full);
         (first[axis.0], second[axis.0]) = (at, second[axis.0] - at);
-        rayon::join(|| products(a, b, c, first, gemm), || products(a_rest, b_rest, c_rest, second, gemm));
+        rayon::join(|| products(a, b, c, first, run), || products(a_rest, b_rest, c_rest, second, run));
         return;
     }
-    let Some((&length, outer)) = full.split_last() else {
-        let two = "two axes";
-        let (a, b) = (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
-        return gemm(
-            &mut Workspace::default(),
-            T::one(),
-            a,
-            b,
-            T::zero(),
-            &mut c.into_dimensionality().expect(two),
-        );
+    let Some((_, outer)) = full.split_last() else {
+        let first = Axis(0);
+        return products(a.insert_axis(first), b.insert_axis(first), c.insert_axis(first), vec![1], run);
     };
     let kept = c.shape()[..axes].to_vec();
     let mut index = vec![0; axes - 1];
-    let mut workspace = Workspace::default();
-    let looks_ahead = Workspace::<T>::looks_ahead([&a, &b].map(|x| x.shape()[axes..].iter().product()));
     loop {
         // Along the last of the axes views have a known number of them: taking a matrix costs little beside a small product.
         let (a, b) = (at::<T>(a.view(), &index), at::<T>(b.view(), &index));
@@ -90,23 +110,9 @@ fn products<T: Scalar>(
         for &i in &index {
             out.index_axis_inplace(Axis(0), if out.len_of(Axis(0)) == 1 { 0 } else { i });
         }
-        let mut out = out.into_dimensionality::<Ix3>().expect("three axes remain");
         // Where several products are added up, the first overwrites what memory held.
-        let first = index.iter().zip(&kept).all(|(&i, &n)| n != 1 || i == 0);
-        for i in 0..length {
-            let beta = if first && (i == 0 || out.len_of(Axis(0)) != 1) { T::zero() } else { T::one() };
-            let place = |n: usize| if n == 1 { 0 } else { i };
-            let left = a.index_axis(Axis(0), place(a.len_of(Axis(0))));
-            let right = b.index_axis(Axis(0), place(b.len_of(Axis(0))));
-            if looks_ahead {
-                let place = Some(i + 1).filter(|&i| i < length);
-                let next =
-                    [&a, &b].map(|x| Some(x.index_axis(Axis(0), place.filter(|_| x.len_of(Axis(0)) > 1)?)));
-                workspace.look_ahead(next);
-            }
-            let n = out.len_of(Axis(0));
-            gemm(&mut workspace, T::one(), left, right, beta, &mut out.index_axis_mut(Axis(0), place(n)));
-        }
+        let adds = index.iter().zip(&kept).any(|(&i, &n)| n == 1 && i > 0);
+        run(Batch { a, b, c: out.into_dimensionality().expect("three axes remain"), adds });
         if !advance(&mut index, outer) {
             return;
         }

@@ -20,7 +20,6 @@ use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
 
 pub(crate) use matmul::matmul;
 pub(crate) use reduce::{fold_slice, sum_slice};
-use tiles::Workspace;
 pub use update::{all_finite, update};
 
 /// The pure-Rust backend: no system library, no C compiler.
@@ -31,7 +30,7 @@ impl<T: Scalar> Backend<T> for Native {
     const NAME: &'static str = "native";
 
     fn matmul(a: ArrayViewD<'_, T>, b: ArrayViewD<'_, T>, batch: &[usize]) -> ArrayD<T> {
-        matmul::<T>(a, b, batch, T::gemm_of_batch)
+        matmul::<T>(a, b, batch, T::multiply)
     }
 }
 
@@ -55,16 +54,7 @@ pub trait Kernels: linalg::Factorisations + math::Real {
         beta: Self,
         c: &mut ArrayViewMut2<'_, Self>,
     );
-    /// The same for one of a batch.
-    fn gemm_of_batch(
-        workspace: &mut Workspace<Self>,
-        alpha: Self,
-        a: ArrayView2<'_, Self>,
-        b: ArrayView2<'_, Self>,
-        beta: Self,
-        c: &mut ArrayViewMut2<'_, Self>,
-    ) where
-        Self: Scalar;
+    fn multiply(batch: matmul::Batch<'_, Self>);
 }
 
 macro_rules! kernels {
@@ -92,15 +82,8 @@ macro_rules! kernels {
             ) {
                 gemm::gemm(alpha, a, b, beta, c)
             }
-            fn gemm_of_batch(
-                workspace: &mut Workspace<$t>,
-                alpha: $t,
-                a: ArrayView2<'_, $t>,
-                b: ArrayView2<'_, $t>,
-                beta: $t,
-                c: &mut ArrayViewMut2<'_, $t>,
-            ) {
-                gemm::of_batch(workspace, alpha, a, b, beta, c)
+            fn multiply(batch: matmul::Batch<'_, $t>) {
+                gemm::products(batch)
             }
         }
     )* };

@@ -2,11 +2,11 @@
 //! machine to see where the reading goes.
 
 use crate::native::simd::{LINE, fetch};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayView3};
 use std::ops::RangeInclusive;
 
 /// Bytes of a matrix from which on it pays to ask for the next, and up to which both stay in the second-level cache.
-const BYTES: RangeInclusive<usize> = 1 << 11..=1 << 17;
+const BYTES: RangeInclusive<usize> = 1 << 12..=1 << 17;
 
 /// What is left to ask for.
 #[derive(Debug, Default)]
@@ -30,9 +30,9 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// Those of a matrix that suits, if its elements lie in one piece.
+    /// Those of a matrix, if its elements lie in one piece.
     fn of<T>(x: ArrayView2<'_, T>) -> Option<Self> {
-        let x = Some(x).filter(|x| Ahead::suits::<T>(x.len()))?;
+        let x = Some(x).filter(|x| BYTES.contains(&(x.len() * size_of::<T>())))?;
         let x = x.to_slice().or_else(|| x.reversed_axes().to_slice())?;
         Some(Lines { start: x.as_ptr().cast(), count: size_of_val(x).div_ceil(LINE) })
     }
@@ -46,9 +46,9 @@ impl Lines {
 }
 
 impl Ahead {
-    /// Whether it pays to look ahead to matrices of so many elements.
-    pub fn suits<T>(elements: usize) -> bool {
-        BYTES.contains(&(elements * size_of::<T>()))
+    /// Whether it pays to look ahead to such matrices.
+    pub fn suits<T>(x: &ArrayView3<'_, T>) -> bool {
+        BYTES.contains(&(x.dim().1 * x.dim().2 * size_of::<T>()))
     }
 
     /// The lines of these matrices. `None` is one that has been read.

@@ -8,6 +8,7 @@ mod ahead;
 mod cut;
 mod kernel;
 mod pack;
+mod small;
 
 use super::gemm::scaled;
 use super::gemv::Packed;
@@ -17,8 +18,9 @@ use crate::scalar::Scalar;
 use ahead::Ahead;
 use cut::{Cut, Part, Strip, TILES, strips};
 use kernel::{ByColumn, ByRow, ByTile, Tiles};
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2};
 use pack::{Panel, Right, in_tiles, rearrange};
+pub(super) use small::SmallTiles;
 
 /// Bytes of a matrix that is read where it lies: of a larger one, neighbours down a column are on different pages.
 const NEAR: usize = 1 << 20;
@@ -69,7 +71,7 @@ pub(super) fn gemm<T: Scalar>(
 
 /// What products one after another have in common: memory in which operands are brought together, and what is asked for meanwhile.
 #[derive(Debug, Default)]
-pub struct Workspace<T: Scalar> {
+pub(super) struct Workspace<T: Scalar> {
     rearranged: Scratch<T>,
     tiles: Scratch<T>,
     packed: Scratch<T>,
@@ -77,13 +79,13 @@ pub struct Workspace<T: Scalar> {
 }
 
 impl<T: Scalar> Workspace<T> {
-    /// Whether to [`look_ahead`](Self::look_ahead) in a batch whose matrices have so many elements.
-    pub(super) fn looks_ahead(elements: [usize; 2]) -> bool {
-        elements.iter().any(|&n| Ahead::suits::<T>(n))
+    /// Whether to [`look_ahead`](Self::look_ahead) in a batch of such matrices.
+    pub fn looks_ahead(operands: &[ArrayView3<'_, T>; 2]) -> bool {
+        operands.iter().any(Ahead::suits)
     }
 
     /// Has memory bring these matrices while the next product is computed: the operands of the one after it that are not its own.
-    pub(super) fn look_ahead(&mut self, operands: [Option<ArrayView2<'_, T>>; 2]) {
+    pub fn look_ahead(&mut self, operands: [Option<ArrayView2<'_, T>>; 2]) {
         self.ahead = Ahead::new(operands);
     }
 }

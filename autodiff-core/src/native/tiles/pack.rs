@@ -52,7 +52,7 @@ impl<T: Scalar> Right<'_, T> {
 }
 
 /// Copies `count` columns from `j` on of the `inner` rows, row after row of `W`.
-fn pack<T: Scalar, const W: usize>(
+pub(super) fn pack<T: Scalar, const W: usize>(
     b: &ArrayView2<'_, T>,
     inner: &Range<usize>,
     j: usize,
