@@ -364,6 +364,7 @@ mod tests {
         expect(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[1, 1]), [1, 0, 0, 0], "a sum along two axes");
         expect(calls(&[2, 7, 6, 8], true, &[2, 7, 6, 10], &[2, 1]), [2, 0, 0, 0], "a batch of sums");
         expect(calls(&[7, 4, 4], false, &[7, 4, 4], &[7]), [0; 4], "tiny matrices are multiplied here");
+        expect(calls(&[7, 8, 8], false, &[7, 8, 8], &[7]), [0; 4], "small ones by the pure-Rust backend");
     }
 
     #[test]
@@ -386,7 +387,8 @@ mod tests {
     #[test]
     fn threads_share_a_batch() {
         let _alone = THREADS.lock();
-        let (count, size) = (1024, 32);
+        // Not of those that are multiplied without the library.
+        let (count, size) = (1024, 33);
         let threads = gate::batch_threads().min(count * size * size * size / WORTH_A_THREAD);
         let a = array(&[count, size, size]);
         let (c, calls) = during(|| matmul(a.view(), a.view(), &[count]));

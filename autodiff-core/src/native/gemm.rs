@@ -35,9 +35,7 @@ pub(super) fn gemm<T: Scalar>(
 
 /// The products of a batch, which share what they can.
 pub(super) fn products<T: Scalar>(batch: Batch<'_, T>) {
-    if let Some(tiles) = SmallTiles::of(&batch) {
-        return tiles.multiply(batch);
-    }
+    let Some(batch) = small_products(batch) else { return };
     let mut workspace = Workspace::default();
     let operands = [batch.a, batch.b];
     let looks_ahead = Workspace::looks_ahead(&operands);
@@ -47,6 +45,17 @@ pub(super) fn products<T: Scalar>(batch: Batch<'_, T>) {
         }
         in_parts(parts_of(&a, &b), T::one(), a, b, beta, c, &mut workspace);
     });
+}
+
+/// The same where [`SmallTiles`] suit; gives back other batches.
+pub(super) fn small_products<T: Scalar>(batch: Batch<'_, T>) -> Option<Batch<'_, T>> {
+    match SmallTiles::of(&batch) {
+        Some(tiles) => {
+            tiles.multiply(batch);
+            None
+        }
+        None => Some(batch),
+    }
 }
 
 fn parts_of<T>(a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> usize {

@@ -16,8 +16,9 @@ use crate::backend::{Backend, Elementwise, Reduction};
 use crate::memory::Pool;
 use crate::program::Program;
 use crate::scalar::Scalar;
-use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2};
+use ndarray::{ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMut3};
 
+use matmul::Batch;
 pub(crate) use matmul::matmul;
 pub(crate) use reduce::{fold_slice, sum_slice};
 pub use update::{all_finite, update};
@@ -54,7 +55,15 @@ pub trait Kernels: linalg::Factorisations + math::Real {
         beta: Self,
         c: &mut ArrayViewMut2<'_, Self>,
     );
-    fn multiply(batch: matmul::Batch<'_, Self>);
+    fn multiply(batch: Batch<'_, Self>);
+    /// `c = a b`, or `c += a b`, along the first axis, if the matrices are small and suit the loop for those: for a backend whose
+    /// library takes longer to begin.
+    fn multiply_small(
+        a: ArrayView3<'_, Self>,
+        b: ArrayView3<'_, Self>,
+        adds: bool,
+        c: ArrayViewMut3<'_, Self>,
+    ) -> bool;
 }
 
 macro_rules! kernels {
@@ -82,8 +91,16 @@ macro_rules! kernels {
             ) {
                 gemm::gemm(alpha, a, b, beta, c)
             }
-            fn multiply(batch: matmul::Batch<'_, $t>) {
+            fn multiply(batch: Batch<'_, $t>) {
                 gemm::products(batch)
+            }
+            fn multiply_small(
+                a: ArrayView3<'_, $t>,
+                b: ArrayView3<'_, $t>,
+                adds: bool,
+                c: ArrayViewMut3<'_, $t>,
+            ) -> bool {
+                gemm::small_products(Batch { a, b, c, adds }).is_none()
             }
         }
     )* };
