@@ -98,8 +98,12 @@ fn products<T: Scalar>(
         return;
     }
     let Some((_, outer)) = full.split_last() else {
-        let first = Axis(0);
-        return products(a.insert_axis(first), b.insert_axis(first), c.insert_axis(first), vec![1], run);
+        let (first, two) = (Axis(0), "two axes");
+        let (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>) =
+            (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
+        let c: ArrayViewMut2<'_, T> = c.into_dimensionality().expect(two);
+        let (a, b, c) = (a.insert_axis(first), b.insert_axis(first), c.insert_axis(first));
+        return run(Batch { a, b, c, adds: false });
     };
     let kept = c.shape()[..axes].to_vec();
     let mut index = vec![0; axes - 1];
