@@ -1,5 +1,5 @@
-//! One product: through loops of our own, of which those for a vector or a few read the matrix once, or through `matrixmultiply`,
-//! which needs no particular machine; in parts, for as many threads as there is work for.
+//! One product, and those of a batch: through loops of our own, of which those for a vector or a few read the matrix once, or
+//! through `matrixmultiply`, which needs no particular machine; in parts, for as many threads as there is work for.
 
 use super::gemv::{Packed, are_few, gemv};
 use super::matmul::{Batch, next};
@@ -47,7 +47,7 @@ pub(super) fn products<T: Scalar>(batch: Batch<'_, T>) {
     });
 }
 
-/// The same where [`SmallTiles`] suit; gives back other batches.
+/// Those of a batch that [`SmallTiles`] suit; gives back any other.
 pub(super) fn small_products<T: Scalar>(batch: Batch<'_, T>) -> Option<Batch<'_, T>> {
     match SmallTiles::of(&batch) {
         Some(tiles) => {

@@ -2,7 +2,8 @@
 //!
 //! Large matrices are taken in parts that stay in caches while they are used (K. Goto and R. van de Geijn, Anatomy of
 //! high-performance matrix multiplication, ACM Trans. Math. Softw. 34, 2008): a panel, some columns of part of the right operand,
-//! in the first level, and rows of the left one in the second.
+//! in the first level, and rows of the left one in the second. Batches of small matrices go through one loop ([`small`]); in those of
+//! larger ones memory brings the next operands meanwhile ([`ahead`]).
 
 mod ahead;
 mod cut;
