@@ -35,7 +35,8 @@ impl SmallTiles {
             let x = matrix(x, 0);
             x.is_standard_layout() || x.reversed_axes().is_standard_layout()
         };
-        let suits = (1..=MOST).contains(&multiplications)
+        let suits = batch.len() > 0
+            && (1..=MOST).contains(&multiplications)
             && in_one_piece(&batch.a)
             && in_one_piece(&batch.b)
             && matrix(&batch.c.view(), 0).is_standard_layout();
@@ -184,5 +185,8 @@ mod tests {
         assert!(!have_tiles([8, 3, 9], 1), "no whole tiles of columns");
         assert!(!have_tiles([64, 64, 64], 1), "not small");
         assert!(!have_tiles([8, 0, 8], 1), "an empty sum");
+        let (none, mut c) = (matrices::<f64>([0, 8, 8], false), matrices([0, 8, 8], false));
+        let batch = Batch { a: none.view(), b: none.view(), c: c.view_mut(), adds: false };
+        assert!(SmallTiles::for_vectors(32, &batch).is_none(), "no matrices");
     }
 }
