@@ -6,10 +6,10 @@ use super::fma::MulAdd;
 use super::polynomial;
 use super::real::Real;
 
-/// The larger; NaN if `x` is.
+/// The larger; NaN if `x` is. Near arguments are larger.
 #[inline(always)]
-fn at_least<T: Real>(x: T, least: T) -> T {
-    if x < least { least } else { x }
+fn at_least<F: MulAdd, T: Real>(x: T, least: T) -> T {
+    if !F::NEAR && x < least { least } else { x }
 }
 
 /// `k + SHIFT`, and `e^r - 1` for the rest `r`.
@@ -24,19 +24,19 @@ fn reduced<F: MulAdd, T: Real>(x: T) -> (T, T) {
 /// An exponent with which `e^x` is a normal number, given and returned as `k + SHIFT`, and the factor that is left: 1, unless
 /// `e^x` is subnormal, which is to be rounded once.
 #[inline(always)]
-fn lifted<T: Real>(x: T, k: T) -> (T, T) {
-    if x < T::EXP_NORMAL { (k + T::LIFT[0], T::LIFT[1]) } else { (k, T::one()) }
+fn lifted<F: MulAdd, T: Real>(x: T, k: T) -> (T, T) {
+    if !F::NEAR && x < T::EXP_NORMAL { (k + T::LIFT[0], T::LIFT[1]) } else { (k, T::one()) }
 }
 
 /// `e^x`, and which part of it the rounding has lost, to a few digits.
 #[inline(always)]
 fn exp_and_lost<F: MulAdd, T: Real>(x: T) -> (T, T) {
-    let (k, less_one) = reduced::<F, T>(at_least(x, T::EXP_ZERO));
-    let (k, factor) = lifted(x, k);
+    let (k, less_one) = reduced::<F, T>(at_least::<F, T>(x, T::EXP_ZERO));
+    let (k, factor) = lifted::<F, T>(x, k);
     let y = T::one() + less_one;
     let scaled = y.scaled(k) * factor;
     // Else too large, infinite or NaN.
-    (if x <= T::EXP_MOST { scaled } else { x * T::infinity() }, less_one - (y - T::one()))
+    (if F::NEAR || x <= T::EXP_MOST { scaled } else { x * T::infinity() }, less_one - (y - T::one()))
 }
 
 #[inline(always)]
@@ -53,7 +53,7 @@ pub(super) fn decay<F: MulAdd, T: Real>(x: T) -> (T, T) {
 /// `e^x - 1`, without cancellation near 0.
 #[inline(always)]
 pub(crate) fn exp_m1<F: MulAdd, T: Real>(x: T) -> T {
-    let (k, less_one) = reduced::<F, T>(at_least(x, T::EXP_NEGLIGIBLE));
+    let (k, less_one) = reduced::<F, T>(at_least::<F, T>(x, T::EXP_NEGLIGIBLE));
     // Towards the end of the range 2^k alone would overflow, or what the product goes through in software.
     let large = x > T::constant(-0.75) * T::EXP_NORMAL;
     let (k, factor) = if large { (k - T::LIFT[0], T::LIFT[1].recip()) } else { (k, T::one()) };
@@ -83,9 +83,9 @@ fn times<F: MulAdd, T: Real>(x: T, lost: T, (y, missing): (T, T)) -> T {
 #[inline(always)]
 pub(crate) fn tanh_and_sech2<F: MulAdd, T: Real>(x: T) -> (T, T) {
     let (one, two) = (T::one(), T::constant(2.0));
-    let doubled = at_least(x.abs() * -two, T::EXP_ZERO);
+    let doubled = at_least::<F, T>(x.abs() * -two, T::EXP_ZERO);
     let (k, less_one) = reduced::<F, T>(doubled);
-    let (k, factor) = lifted(doubled, k);
+    let (k, factor) = lifted::<F, T>(doubled, k);
     // e = power (1 + less_one) factor; the factor is not 1 only where e is nothing beside 1.
     let power = one.scaled(k);
     // e - 1, without cancellation.

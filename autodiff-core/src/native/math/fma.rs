@@ -1,10 +1,14 @@
 //! `a b + c` with one rounding.
 
 use super::real::Real;
+use std::marker::PhantomData;
 
 /// A way to compute `a b + c`. Functions take it as a parameter, since a machine that has the instruction is known only
 /// when the program runs: each is compiled with the instruction, and without.
 pub trait MulAdd {
+    /// Whether arguments are near, at most so large that nothing overflows or is subnormal: what functions do for others can be left out.
+    const NEAR: bool = false;
+
     fn mul_add<T: Real>(a: T, b: T, c: T) -> T;
 }
 
@@ -26,6 +30,18 @@ impl MulAdd for Software {
     #[inline(always)]
     fn mul_add<T: Real>(a: T, b: T, c: T) -> T {
         a.mul_add_in_software(b, c)
+    }
+}
+
+/// The same way, where arguments are near.
+pub(crate) struct Near<F>(PhantomData<F>);
+
+impl<F: MulAdd> MulAdd for Near<F> {
+    const NEAR: bool = true;
+
+    #[inline(always)]
+    fn mul_add<T: Real>(a: T, b: T, c: T) -> T {
+        F::mul_add(a, b, c)
     }
 }
 

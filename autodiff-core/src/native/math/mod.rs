@@ -26,7 +26,7 @@ mod trig;
 
 pub(crate) use activation::{GELU, gated, gelu_gate, mish, mish_gate, mish_gate_slope, silu};
 pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, tanh, tanh_and_sech2};
-pub(crate) use fma::{Baseline, Hardware, MulAdd};
+pub(crate) use fma::{Baseline, Hardware, MulAdd, Near};
 pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus, softplus_and_sigmoid};
 pub use real::Real;
@@ -35,6 +35,14 @@ pub(crate) use special::{
     sinc,
 };
 pub(crate) use trig::{cos, far, sin, sine_and_cosine};
+
+/// Whether a function is to be tried on elements as if all were [`Near`], up to a limit: there are many, and the first and the last
+/// are. What is masked by infinities mostly is so at one end.
+#[inline(always)]
+pub(crate) fn may_be_near<T: Real>(x: &[T], limit: T) -> bool {
+    const MANY: usize = 32;
+    x.len() >= MANY && x[0].abs() <= limit && x[x.len() - 1].abs() <= limit
+}
 
 /// The larger, NaN if either is.
 #[inline(always)]

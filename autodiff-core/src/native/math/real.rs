@@ -13,6 +13,8 @@ pub trait Real: num_traits::Float + 'static {
     const LOG2_E: Self;
     /// An argument from which on `exp` has a normal result.
     const EXP_NORMAL: Self;
+    /// The largest argument of `exp` that is near: neither its result nor that of its negative is subnormal or overflows.
+    const EXP_NEAR: Self;
     /// Where 4 `exp` rounds to 0.
     const EXP_ZERO: Self;
     /// The largest argument of `exp` with a finite result.
@@ -32,8 +34,9 @@ pub trait Real: num_traits::Float + 'static {
     /// As many bits as the number has.
     type Bits: Copy + Default + std::ops::BitOrAssign;
 
-    /// Bits of which the first is set if the number is NaN. Those of many are put together by `|` in fewer instructions than answers.
-    fn nan_bit(self) -> Self::Bits;
+    /// Bits of which the first is set if the number is larger than a positive limit, whatever its sign, or NaN. Those of many are put
+    /// together by `|` in fewer instructions than answers.
+    fn beyond(self, limit: Self) -> Self::Bits;
     /// Whether the first is set.
     fn is_marked(bits: Self::Bits) -> bool;
     /// A constant.
@@ -65,8 +68,8 @@ macro_rules! real {
             type Bits = $bits;
 
             #[inline(always)]
-            fn nan_bit(self) -> $bits {
-                $t::INFINITY.to_bits().wrapping_sub(self.abs().to_bits())
+            fn beyond(self, limit: $t) -> $bits {
+                limit.to_bits().wrapping_sub(self.abs().to_bits())
             }
             #[inline(always)]
             fn is_marked(bits: $bits) -> bool {
@@ -120,6 +123,7 @@ real! {
     const LN2: [f64; 2] = [0.6931471805598903, 5.497923018708371e-14];
     const EXP_ZERO: f64 = -748.0;
     const EXP_NORMAL: f64 = -708.0;
+    const EXP_NEAR: f64 = 700.0;
     const EXP_MOST: f64 = 709.782712893384;
     const EXP_NEGLIGIBLE: f64 = -44.0;
     const LIFT: [f64; 2] = [64.0, 1.0 / 18446744073709551616.0];
@@ -134,6 +138,7 @@ real! {
     const LN2: [f32; 2] = [0.69314575, 1.4286068e-6];
     const EXP_ZERO: f32 = -106.0;
     const EXP_NORMAL: f32 = -87.0;
+    const EXP_NEAR: f32 = 86.0;
     const EXP_MOST: f32 = 88.72283;
     const EXP_NEGLIGIBLE: f32 = -20.0;
     const LIFT: [f32; 2] = [32.0, 1.0 / 4294967296.0];

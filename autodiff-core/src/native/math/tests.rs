@@ -117,6 +117,32 @@ fn functions_in_software_have_the_same_bits() {
     same((0..u32::MAX).step_by(4_000_037).map(f32::from_bits).chain(ends.map(|x| x as f32)));
 }
 
+/// A block of near elements, and one with others among them, have the bits that each element has alone.
+#[test]
+fn blocks_have_the_bits_of_single_numbers() {
+    fn same<T: Scalar>(largest: f64) {
+        let steps = (0..4096).map(|i| f64::from(i) / 2048.0 - 1.0);
+        let near: Vec<T> = steps.clone().map(|x| T::of(3.0 * x)).collect();
+        let wide: Vec<T> = steps.map(|x| T::of(largest * x * x * x)).collect();
+        let ends = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, largest, -largest, -0.0].map(T::of);
+        let mixed: Vec<T> = near.iter().copied().chain(ends).chain(near.iter().copied()).collect();
+        for f in functions::<T>() {
+            for x in near.chunks(256).chain(wide.chunks(64)).chain([&*mixed]) {
+                let mut y = vec![T::zero(); x.len()];
+                f.op.apply(x, &mut y);
+                for (&x, &y) in x.iter().zip(&y) {
+                    let alone = f.op.call(x);
+                    let same =
+                        y.as_f64().to_bits() == alone.as_f64().to_bits() || y.is_nan() && alone.is_nan();
+                    assert!(same, "{} of {x}: {y}, alone {alone}", f.name);
+                }
+            }
+        }
+    }
+    same::<f64>(800.0);
+    same::<f32>(110.0);
+}
+
 /// The worst error of a function over `f32` numbers whose bits are a multiple of the stride, and where it is. The
 /// system's functions of `f64` are the reference.
 fn worst_f32(op: Unary<f32>, exact: fn(f64) -> f64, stride: usize) -> (f64, f32) {

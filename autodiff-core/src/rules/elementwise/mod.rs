@@ -6,7 +6,8 @@
 //!
 //! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
 //! function that does not vectorise, for the few elements where the first one is not exact. A row that says `with F`
-//! passes on the way in which the machine multiplies and adds.
+//! passes on the way in which the machine multiplies and adds; `near` is the size of arguments up to which it then leaves out
+//! what it does for large ones.
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Elementwise};
@@ -237,7 +238,7 @@ impl Parameter for u32 {
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
-        $vis:vis $name:ident($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) $(with $mul_add:ident)? = $f:expr $(, if $rare:expr => $then:expr)?;
+        $vis:vis $name:ident($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) $(with $mul_add:ident $(near $near:block)?)? = $f:expr $(, if $rare:expr => $then:expr)?;
             |$dx:tt, $dy:tt| $d:expr; $lo:literal .. $hi:literal
     )*) => {
         /// Elementwise operations on one array; see the methods of [`Value`] for their meaning.
@@ -316,6 +317,21 @@ macro_rules! unary {
                 let (x, y) = (self.operands, self.y);
                 match self.op { $(
                     Unary::$name $({ $p })? => {
+                        $($(
+                            /// Whether all elements are near: else some results are wrong.
+                            #[inline(always)]
+                            fn near<F: MulAdd, T: Scalar>(x: &[T], y: &mut [T]) -> bool {
+                                let mut beyond = T::Bits::default();
+                                for (y, &$x) in y.iter_mut().zip(x) {
+                                    *y = $f;
+                                    beyond |= $x.beyond($near);
+                                }
+                                !T::is_marked(beyond)
+                            }
+                            if math::may_be_near(x, $near) && near::<math::Near<F>, T>(x, y) {
+                                return;
+                            }
+                        )?)?
                         let mut found = false;
                         for (y, &$x) in y.iter_mut().zip(x) {
                             *y = $f;
@@ -466,7 +482,7 @@ macro_rules! binary {
                         let mut found = T::Bits::default();
                         loops!($a in a, $b in b, y => {
                             *y = $f;
-                            $(let $y = *y; found |= $y.nan_bit();)?
+                            $(let $y = *y; found |= $y.beyond(T::infinity());)?
                         });
                         $(if T::is_marked(found) {
                             loops!($a in a, $b in b, y => { let $y = *y; if $y.is_nan() { *y = $then; } });

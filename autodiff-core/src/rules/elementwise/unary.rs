@@ -19,7 +19,7 @@ unary! {
     pub(crate) neg(x) = -x; |_, _| -1.0; -2.0..2.0
 
     /// The exponential `e^x`; `d/dx = e^x`.
-    pub exp(x) with F = math::exp::<F, T>(x); |_, y| y; -2.0..2.0
+    pub exp(x) with F near { T::EXP_NEAR } = math::exp::<F, T>(x); |_, y| y; -2.0..2.0
 
     /// `e^x - 1`, exact near 0; `d/dx = e^x`.
     pub exp_m1(x) with F = math::exp_m1::<F, T>(x); |x, _| x.exp(); -2.0..2.0
@@ -52,19 +52,19 @@ unary! {
     pub cos(x) with F = math::cos::<F, T>(x), if math::far(x) => x.cos(); |x, _| -x.sin(); -2.0..2.0
 
     /// The hyperbolic tangent; `d/dx = 1 / cosh(x)^2`, exact in both tails.
-    pub tanh(x) with F = math::tanh::<F, T>(x); |x, _| x.sech2(); -2.0..2.0
+    pub tanh(x) with F near { T::of(0.5) * T::EXP_NEAR } = math::tanh::<F, T>(x); |x, _| x.sech2(); -2.0..2.0
 
     /// `1 / cosh(x)^2`, which `1 - tanh(x)^2` loses where tanh rounds to 1.
-    pub(crate) sech2(x) with F = math::sech2::<F, T>(x); |x, y| -2.0 * (y * x.tanh()); -2.0..2.0
+    pub(crate) sech2(x) with F near { T::of(0.5) * T::EXP_NEAR } = math::sech2::<F, T>(x); |x, y| -2.0 * (y * x.tanh()); -2.0..2.0
 
     /// The logistic function `1 / (1 + e^-x)`; `d/dx = sigmoid(x) sigmoid(-x)`, exact in both tails.
-    pub sigmoid(x) with F = math::sigmoid::<F, T>(x); |x, _| x.sigmoid_slope(); -3.0..3.0
+    pub sigmoid(x) with F near { T::EXP_NEAR } = math::sigmoid::<F, T>(x); |x, _| x.sigmoid_slope(); -3.0..3.0
 
     /// The derivative of the logistic function, which `y (1 - y)` loses where sigmoid rounds to 1.
-    pub(crate) sigmoid_slope(x) with F = math::sigmoid_slope::<F, T>(x); |x, y| -(y * (0.5 * x).tanh()); -3.0..3.0
+    pub(crate) sigmoid_slope(x) with F near { T::EXP_NEAR } = math::sigmoid_slope::<F, T>(x); |x, y| -(y * (0.5 * x).tanh()); -3.0..3.0
 
     /// `ln(1 + e^x)`, at any magnitude; `d/dx = sigmoid(x)`.
-    pub softplus(x) with F = math::softplus::<F, T>(x); |x, _| x.sigmoid(); -3.0..3.0
+    pub softplus(x) with F near { T::EXP_NEAR } = math::softplus::<F, T>(x); |x, _| x.sigmoid(); -3.0..3.0
 
     /// The absolute value; `d/dx = sign(x)`, 0 at 0.
     pub abs(x) = x.abs(); |x, _| x.sign(); -2.0..2.0
