@@ -6,7 +6,7 @@ use super::fma::MulAdd;
 use super::polynomial;
 use super::real::Real;
 
-/// The larger; NaN if `x` is. Near arguments are larger.
+/// The larger; NaN if `x` is. Near arguments, with which no power is out of range, stay as they are.
 #[inline(always)]
 fn at_least<F: MulAdd, T: Real>(x: T, least: T) -> T {
     if !F::NEAR && x < least { least } else { x }
