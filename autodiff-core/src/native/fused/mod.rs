@@ -6,15 +6,15 @@
 
 mod ahead;
 mod code;
-mod register;
 mod run;
 mod space;
 mod sums;
 
+use crate::memory::Buffer;
 use crate::program::{AxisSet, Program};
 use crate::scalar::Scalar;
 use code::{Code, Sink};
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use space::Space;
 
 pub(super) fn evaluate<T: Scalar>(program: &Program<T>, operands: &[ArrayViewD<'_, T>]) -> Vec<ArrayD<T>> {
@@ -28,13 +28,19 @@ pub(super) fn evaluate<T: Scalar>(program: &Program<T>, operands: &[ArrayViewD<'
     let space = Space::new(program, &operands);
     let code = Code::new(program, &space);
     let (arrays, mut sums) = run::run(&space, &code);
-    let mut arrays: Vec<Option<Vec<T>>> = arrays.into_iter().map(Some).collect();
+    let mut arrays: Vec<Option<Buffer<T>>> = arrays.into_iter().map(Some).collect();
+    let mut array = |i: usize, varies: AxisSet| {
+        let elements = arrays[i].take().expect("each is one output");
+        space.array(varies, |shape| elements.into_array(shape))
+    };
     let varies = program.varies();
     let result = |(&output, sink): (&usize, &Sink)| match *sink {
-        Sink::Full(i) => space.array(arrays[i].take().expect("each is one output"), all(program)),
-        Sink::Row(i) => space.array(arrays[i].take().expect("each is one output"), space.outer_axes()),
+        Sink::Full(i) => array(i, all(program)),
+        Sink::Row(i) => array(i, space.outer_axes()),
         Sink::Accumulator(i) => {
-            let total = space.array(std::mem::take(&mut sums[i]), varies[output]);
+            let total = space.array(varies[output], |shape| {
+                ArrayD::from_shape_vec(IxDyn(shape), std::mem::take(&mut sums[i])).expect("one for each place")
+            });
             code.accumulators[i].finish(program, &operands, output, total)
         }
     };

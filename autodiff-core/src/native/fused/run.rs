@@ -2,10 +2,9 @@
 
 use super::ahead::Ahead;
 use super::code::{Accumulator, Arg, Code, Instruction, Slot, Weight};
-use super::register::Register;
 use super::space::{Cursor, Space};
 use super::sums::{self, GROUP, Partials, Running};
-use crate::memory;
+use crate::memory::Buffer;
 use crate::native::reduce::fold_slice;
 use crate::native::simd::Lanes;
 use crate::scalar::Scalar;
@@ -17,9 +16,9 @@ use std::ops::Range;
 const TASK: usize = 32 * 1024;
 
 /// The arrays that are written, and the results of the accumulators.
-pub(super) fn run<T: Scalar>(space: &Space<'_, T>, code: &Code<T>) -> (Vec<Vec<T>>, Vec<Vec<T>>) {
+pub(super) fn run<T: Scalar>(space: &Space<'_, T>, code: &Code<T>) -> (Vec<Buffer<T>>, Vec<Vec<T>>) {
     let size = |slot: &Slot| if slot.full { space.rows * space.inner } else { space.rows };
-    let mut arrays: Vec<Vec<T>> = code.outputs().map(|slot| memory::buffer(size(slot))).collect();
+    let mut arrays: Vec<Buffer<T>> = code.outputs().map(|slot| Buffer::new(size(slot))).collect();
     let tasks = tasks(space, code, &mut arrays);
     let parallel = tasks.len() > 1 && rayon::current_num_threads() > 1;
     let partials: Vec<Vec<Partials<T>>> = if parallel {
@@ -35,10 +34,10 @@ pub(super) fn run<T: Scalar>(space: &Space<'_, T>, code: &Code<T>) -> (Vec<Vec<T
 }
 
 /// The whole in parts that threads can take, each with its part of the arrays.
-fn tasks<'a, T: Scalar>(space: &Space<'_, T>, code: &Code<T>, arrays: &'a mut [Vec<T>]) -> Vec<Task<'a, T>> {
+fn tasks<'a, T: Scalar>(space: &Space<'_, T>, code: &Code<T>, arrays: &'a mut [Buffer<T>]) -> Vec<Task<'a, T>> {
     let units = space.rows * space.segments;
     let per_task = units_per_task(space, code);
-    let mut rest: SmallVec<[&mut [T]; 4]> = arrays.iter_mut().map(Vec::as_mut_slice).collect();
+    let mut rest: SmallVec<[&mut [T]; 4]> = arrays.iter_mut().map(|array| &mut **array).collect();
     let mut tasks = Vec::with_capacity(units.div_ceil(per_task));
     for start in (0..units).step_by(per_task) {
         let units = start..(start + per_task).min(units);
@@ -80,12 +79,12 @@ struct Task<'a, T> {
 }
 
 /// What a thread needs to run tasks.
-struct Frame<'a, 'x, T> {
+struct Frame<'a, 'x, T: Scalar> {
     space: &'a Space<'x, T>,
     code: &'a Code<T>,
     cursor: Cursor<'a, 'x, T>,
     /// The memory of the slots that are no outputs.
-    registers: Vec<Register<T>>,
+    registers: Vec<Buffer<T>>,
     running: Vec<Running<T>>,
 }
 
@@ -130,16 +129,16 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
     fn new(space: &'a Space<'x, T>, code: &'a Code<T>) -> Self {
         let width = space.segment * space.rows_per_block;
         let register = |slot: &Slot| match slot {
-            Slot { is_output: true, .. } => Register::new(0),
-            Slot { full: true, .. } => Register::new(width),
-            Slot { full: false, .. } => Register::new(space.rows_per_block),
+            Slot { is_output: true, .. } => Buffer::default(),
+            Slot { full: true, .. } => Buffer::new(width),
+            Slot { full: false, .. } => Buffer::new(space.rows_per_block),
         };
         let running =
             |accumulator: &Accumulator| Running::new(if accumulator.by_element { space.inner } else { 1 });
-        let mut registers: Vec<Register<T>> = code.slots.iter().map(register).collect();
+        let mut registers: Vec<Buffer<T>> = code.slots.iter().map(register).collect();
         let mut cursor = Cursor::new(space);
         for &(operand, slot) in &code.repeated {
-            let rows = registers[slot].first(width).chunks_exact_mut(space.inner);
+            let rows = registers[slot][..width].chunks_exact_mut(space.inner);
             rows.for_each(|to| cursor.gather(operand, 0, 0..space.inner, to));
         }
         Frame { space, code, cursor, registers, running: code.accumulators.iter().map(running).collect() }
@@ -160,7 +159,7 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
         let mut slots = SmallVec::<[&mut [T]; 12]>::new();
         slots.extend(code.slots.iter().zip(registers).map(|(slot, register)| match slot.is_output {
             true => Default::default(),
-            false => register.first(block.length(slot)),
+            false => &mut register[..block.length(slot)],
         }));
         let mut direct = SmallVec::<[&[T]; 8]>::from_elem(&[], space.operands.len());
         let mut ahead = Ahead::new(space, code, block.len());

@@ -223,12 +223,12 @@ impl<'a, T: Scalar> Space<'a, T> {
         offset + rest * strides.first().unwrap_or(&0)
     }
 
-    /// The array of elements that were computed in the order of this space, for the axes in `varies`.
-    pub fn array(&self, data: Vec<T>, varies: AxisSet) -> ArrayD<T> {
+    /// The array, over the axes in `varies`, of elements that were computed in the order of this space: in that order, it is what
+    /// `of_shape` makes.
+    pub fn array(&self, varies: AxisSet, of_shape: impl FnOnce(&[usize]) -> ArrayD<T>) -> ArrayD<T> {
         let length = |&axis: &usize| if (varies >> axis) & 1 == 1 { self.shape[axis] } else { 1 };
         let shape: SmallVec<[usize; 4]> = self.order.iter().map(length).collect();
-        let array = ArrayD::from_shape_vec(IxDyn(&shape), data).expect("one element for each place");
-        array.permuted_axes(IxDyn(&inverse(&self.order)))
+        of_shape(&shape).permuted_axes(IxDyn(&inverse(&self.order)))
     }
 }
 

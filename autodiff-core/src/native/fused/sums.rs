@@ -1,9 +1,9 @@
 //! Reductions along the rows' number: partial sums of some rows each, and the tree that adds them up.
 
 use super::code::Accumulator;
-use super::register::Register;
 use super::space::Space;
 use crate::backend::Binary;
+use crate::memory::Buffer;
 use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel};
 use crate::scalar::Scalar;
@@ -18,18 +18,17 @@ pub(super) struct Partials<T> {
 }
 
 /// An accumulator at work: the rows added since the last partial sum was put aside.
-pub(super) struct Running<T> {
+pub(super) struct Running<T: Scalar> {
     key: usize,
     added: usize,
-    sum: Register<T>,
-    width: usize,
+    sum: Buffer<T>,
     partials: Partials<T>,
 }
 
 impl<T: Scalar> Running<T> {
     pub fn new(width: usize) -> Self {
         let partials = Partials { keys: Vec::new(), values: Vec::new() };
-        Running { key: 0, added: 0, sum: Register::new(width), width, partials }
+        Running { key: 0, added: 0, sum: Buffer::new(width), partials }
     }
 
     /// Makes ready to add to the result `key`; another segment of the same row is no new one.
@@ -45,7 +44,7 @@ impl<T: Scalar> Running<T> {
     }
 
     pub fn add(&mut self, combine: Binary, column: usize, elements: &[T]) {
-        let sum = &mut self.sum.first(self.width)[column..column + elements.len()];
+        let sum = &mut self.sum[column..column + elements.len()];
         match self.added {
             1 => sum.copy_from_slice(elements),
             _ => join(combine, sum, elements),
@@ -55,7 +54,7 @@ impl<T: Scalar> Running<T> {
     fn put_aside(&mut self) {
         if self.added > 0 {
             self.partials.keys.push(self.key);
-            self.partials.values.extend_from_slice(self.sum.first(self.width));
+            self.partials.values.extend_from_slice(&self.sum);
             self.added = 0;
         }
     }

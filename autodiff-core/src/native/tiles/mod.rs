@@ -14,7 +14,7 @@ mod small;
 use super::gemm::scaled;
 use super::gemv::Packed;
 use super::simd;
-use crate::memory::Scratch;
+use crate::memory::Buffer;
 use crate::scalar::Scalar;
 use ahead::Ahead;
 use cut::{Cut, Part, Strip, TILES, strips};
@@ -73,9 +73,9 @@ pub(super) fn gemm<T: Scalar>(
 /// What products one after another have in common: memory in which operands are brought together, and what is asked for meanwhile.
 #[derive(Debug, Default)]
 pub(super) struct Workspace<T: Scalar> {
-    rearranged: Scratch<T>,
-    tiles: Scratch<T>,
-    packed: Scratch<T>,
+    rearranged: Buffer<T>,
+    tiles: Buffer<T>,
+    packed: Buffer<T>,
     ahead: Ahead,
 }
 
@@ -108,10 +108,8 @@ impl<T: Scalar> Product<'_, T> {
         if matches!(Packed::of(self.c.view()), Some(Packed::Rows)) && (plain || self.a.ncols() <= DEPTH) {
             return self.into_rows(vector);
         }
-        let mut memory = Scratch::default();
-        memory.reserve(self.c.len());
-        let sums = &mut memory[..self.c.len()];
-        let mut sums = ArrayViewMut2::from_shape(self.c.dim(), sums).expect("as many elements");
+        let mut memory = Buffer::new(self.c.len());
+        let mut sums = ArrayViewMut2::from_shape(self.c.dim(), &mut memory).expect("as many elements");
         let Product { alpha, a, b, beta, workspace, .. } = self;
         Product { alpha: T::one(), a, b, beta: T::zero(), c: sums.view_mut(), workspace }.into_rows(vector);
         self.c.zip_mut_with(&sums, |c, &sum| *c = scaled(alpha, sum, beta, *c));

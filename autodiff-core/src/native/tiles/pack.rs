@@ -2,7 +2,7 @@
 
 use super::cut::{Part, Strip};
 use crate::copies;
-use crate::memory::Scratch;
+use crate::memory::Buffer;
 use crate::native::gemv::Packed;
 use crate::scalar::Scalar;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
@@ -13,7 +13,7 @@ pub(super) struct Right<'a, T: Scalar> {
     pub b: ArrayView2<'a, T>,
     /// Its elements, where they are read in place.
     pub direct: Option<&'a [T]>,
-    pub packed: &'a mut Scratch<T>,
+    pub packed: &'a mut Buffer<T>,
     /// Whether panels are kept for several parts; else each takes the place of the one before.
     pub several: bool,
     /// Elements of all that there are at once.
@@ -98,7 +98,7 @@ pub(super) fn pack<T: Scalar, const W: usize>(
 pub(super) fn in_tiles<T: Scalar, const R: usize>(
     a: &ArrayView2<'_, T>,
     part: &Part,
-    tiles: &mut Scratch<T>,
+    tiles: &mut Buffer<T>,
 ) {
     let k = part.inner.len();
     tiles.reserve(part.strips.iter().map(|strip| strip.rows.len().next_multiple_of(strip.height) * k).sum());

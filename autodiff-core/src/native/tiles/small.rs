@@ -3,7 +3,7 @@
 use super::ahead::Ahead;
 use super::kernel::{ByColumn, ByRow, Rows};
 use super::pack::{Panel, pack};
-use crate::memory::Scratch;
+use crate::memory::Buffer;
 use crate::native::gemv::Packed;
 use crate::native::math::MulAdd;
 use crate::native::matmul::{Batch, matrix, next};
@@ -72,7 +72,7 @@ impl<T: Scalar, const R: usize, const L: usize> Kernel for Small<'_, T, R, L> {
         let operands = [batch.a, batch.b];
         let looks_ahead = operands.iter().any(Ahead::suits);
         let by_row = matches!(Packed::of(matrix(&batch.a, 0)), Some(Packed::Rows));
-        let mut packed = Scratch::default();
+        let mut packed = Buffer::default();
         if matrix(&batch.b, 0).to_slice().is_none() {
             packed.reserve(k * L);
         }
