@@ -110,7 +110,8 @@ impl<T> Kept<T> {
     /// Drops until no more than so many bytes are left: of the length that has not been given for the longest time first.
     fn shrink(&mut self, bytes: usize) {
         while self.bytes > bytes {
-            let oldest = self.by_length.iter().min_by_key(|(_, alike)| alike.since).map(|(&length, _)| length);
+            let oldest =
+                self.by_length.iter().min_by_key(|(_, alike)| alike.since).map(|(&length, _)| length);
             let Some(length) = oldest else { return };
             drop(self.take(length));
         }

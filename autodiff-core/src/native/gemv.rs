@@ -70,10 +70,10 @@ impl<T: Scalar> Kernel for Product<'_, T> {
         // Two columns at a time, for which the registers suffice.
         for (x, sums) in self.x.chunks(2 * k).zip(self.sums.chunks_mut(2 * m)) {
             match (self.packed, x.len() == k) {
-                (Packed::Rows, true) => dots::<T, 4, 1>(self.a, x, sums),
-                (Packed::Rows, false) => dots::<T, 4, 2>(self.a, x, sums),
-                (Packed::Columns, true) => combinations::<T, 1>(self.a, x, sums),
-                (Packed::Columns, false) => combinations::<T, 2>(self.a, x, sums),
+                (Packed::Rows, true) => dots::<F, T, 4, 1>(self.a, x, sums),
+                (Packed::Rows, false) => dots::<F, T, 4, 2>(self.a, x, sums),
+                (Packed::Columns, true) => combinations::<F, T, 1>(self.a, x, sums),
+                (Packed::Columns, false) => combinations::<F, T, 2>(self.a, x, sums),
             }
         }
     }
@@ -81,12 +81,12 @@ impl<T: Scalar> Kernel for Product<'_, T> {
 
 /// Of each row of `a` and each of `N` columns: `R` rows at a time.
 #[inline(always)]
-fn dots<T: Scalar, const R: usize, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
+fn dots<F: MulAdd, T: Scalar, const R: usize, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
     let (m, k) = a.dim();
     let row = |i: usize| a.index_axis_move(Axis(0), i).to_slice().expect("packed rows");
     let x: [&[T]; N] = std::array::from_fn(|j| &x[j * k..(j + 1) * k]);
     for i in (0..m - m % R).step_by(R) {
-        let found = dot::<T, R, N>(std::array::from_fn(|r| row(i + r)), x);
+        let found = dot::<F, T, R, N>(std::array::from_fn(|r| row(i + r)), x);
         for (r, found) in found.into_iter().enumerate() {
             for (j, [found]) in found.into_iter().enumerate() {
                 sums[j * m + i + r] = found;
@@ -94,7 +94,7 @@ fn dots<T: Scalar, const R: usize, const N: usize>(a: ArrayView2<'_, T>, x: &[T]
         }
     }
     for i in m - m % R..m {
-        let [found] = dot::<T, 1, N>([row(i)], x);
+        let [found] = dot::<F, T, 1, N>([row(i)], x);
         for (j, [found]) in found.into_iter().enumerate() {
             sums[j * m + i] = found;
         }
@@ -107,7 +107,7 @@ const LANES: usize = 8;
 /// Of each of some rows and each of some columns. How many there are changes no bit.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // of loops over iterators, the compiler does not make vectors here
-fn dot<T: Scalar, const R: usize, const N: usize>(a: [&[T]; R], x: [&[T]; N]) -> [[[T; 1]; N]; R] {
+fn dot<F: MulAdd, T: Scalar, const R: usize, const N: usize>(a: [&[T]; R], x: [&[T]; N]) -> [[[T; 1]; N]; R] {
     let k = a[0].len();
     let (a, x) = (a.map(|a| a[..k].as_chunks::<LANES>()), x.map(|x| x[..k].as_chunks::<LANES>()));
     let (rows, columns) = (a.map(|(row, _)| row), x.map(|(column, _)| column));
@@ -116,7 +116,7 @@ fn dot<T: Scalar, const R: usize, const N: usize>(a: [&[T]; R], x: [&[T]; N]) ->
         for r in 0..R {
             for j in 0..N {
                 for l in 0..LANES {
-                    eight[r][j][l] += rows[r][i][l] * columns[j][i][l];
+                    eight[r][j][l] = F::add_product(rows[r][i][l], columns[j][i][l], eight[r][j][l]);
                 }
             }
         }
@@ -127,16 +127,16 @@ fn dot<T: Scalar, const R: usize, const N: usize>(a: [&[T]; R], x: [&[T]; N]) ->
     let (mut row, mut column) = (a.map(|(_, rest)| rest), x.map(|(_, rest)| rest));
     let mut four = halved::<T, LANES, 4, R, N>(&eight);
     if k & 4 != 0 {
-        add_products(&mut four, &mut row, &mut column);
+        add_products::<F, T, _, R, N>(&mut four, &mut row, &mut column);
     }
     let four = std::hint::black_box(four);
     let mut two = halved::<T, 4, 2, R, N>(&four);
     if k & 2 != 0 {
-        add_products(&mut two, &mut row, &mut column);
+        add_products::<F, T, _, R, N>(&mut two, &mut row, &mut column);
     }
     let mut one = halved::<T, 2, 1, R, N>(&two);
     if k & 1 != 0 {
-        add_products(&mut one, &mut row, &mut column);
+        add_products::<F, T, _, R, N>(&mut one, &mut row, &mut column);
     }
     one
 }
@@ -161,7 +161,7 @@ fn halved<T: Scalar, const L: usize, const H: usize, const R: usize, const N: us
 /// Adds the products of the first `L` elements of rows and columns, and takes them off.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // as above
-fn add_products<T: Scalar, const L: usize, const R: usize, const N: usize>(
+fn add_products<F: MulAdd, T: Scalar, const L: usize, const R: usize, const N: usize>(
     lanes: &mut [[[T; L]; N]; R],
     rows: &mut [&[T]; R],
     columns: &mut [&[T]; N],
@@ -175,7 +175,7 @@ fn add_products<T: Scalar, const L: usize, const R: usize, const N: usize>(
         let (row, rest) = rows[r].split_first_chunk::<L>().expect("as many are left");
         for j in 0..N {
             for l in 0..L {
-                lanes[r][j][l] += row[l] * x[j][l];
+                lanes[r][j][l] = F::add_product(row[l], x[j][l], lanes[r][j][l]);
             }
         }
         rows[r] = rest;
@@ -184,7 +184,7 @@ fn add_products<T: Scalar, const L: usize, const R: usize, const N: usize>(
 
 /// The sums of the columns of `a` times the elements of each of `N` columns.
 #[inline(always)]
-fn combinations<T: Scalar, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
+fn combinations<F: MulAdd, T: Scalar, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
     /// Sums that stay in the first-level cache.
     const BLOCK: usize = 1024;
     /// Columns that are added in one passage over the sums.
@@ -203,23 +203,55 @@ fn combinations<T: Scalar, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: 
             &mut first[rows.clone()]
         });
         for first in (0..k - k % TOGETHER).step_by(TOGETHER) {
-            let columns: [&[T]; TOGETHER] = std::array::from_fn(|i| column(first + i));
-            let x: [&[T; TOGETHER]; N] =
-                std::array::from_fn(|j| x[j * k + first..].first_chunk().expect("as many are left"));
-            for i in 0..rows.len() {
-                for (sums, &[x0, x1, x2, x3]) in sums.iter_mut().zip(x) {
-                    let [a0, a1, a2, a3] = columns.map(|column| column[i]);
-                    sums[i] += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3);
-                }
-            }
+            let columns = std::array::from_fn(|i| column(first + i));
+            let x = std::array::from_fn(|j| *x[j * k + first..].first_chunk().expect("as many are left"));
+            add_columns::<F, T, TOGETHER, N>(columns, x, &mut sums);
         }
         for j in k - k % TOGETHER..k {
-            for (n, sums) in sums.iter_mut().enumerate() {
-                let x = x[n * k + j];
-                for (sum, &a) in sums.iter_mut().zip(column(j)) {
-                    *sum += a * x;
-                }
-            }
+            add_columns::<F, T, 1, N>([column(j)], std::array::from_fn(|n| [x[n * k + j]]), &mut sums);
         }
     }
+}
+
+/// Adds `C` columns, each times its number for each of the sums.
+#[inline(always)]
+fn add_columns<F: MulAdd, T: Scalar, const C: usize, const N: usize>(
+    columns: [&[T]; C],
+    x: [[T; C]; N],
+    sums: &mut [&mut [T]; N],
+) {
+    let in_lines = match size_of::<T>() {
+        4 => add_chunks::<F, T, 16, C, N>(0, columns, x, sums),
+        _ => add_chunks::<F, T, 8, C, N>(0, columns, x, sums),
+    };
+    let in_fours = add_chunks::<F, T, 4, C, N>(in_lines, columns, x, sums);
+    add_chunks::<F, T, 1, C, N>(in_fours, columns, x, sums);
+}
+
+/// The same for the elements from `start` on, `L` at a time, as far as these go; where that is.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // as above
+fn add_chunks<F: MulAdd, T: Scalar, const L: usize, const C: usize, const N: usize>(
+    start: usize,
+    columns: [&[T]; C],
+    x: [[T; C]; N],
+    sums: &mut [&mut [T]; N],
+) -> usize {
+    let columns = columns.map(|column| column[start..].as_chunks::<L>().0);
+    let chunks = sums.each_mut().map(|sums| sums[start..].as_chunks_mut::<L>().0);
+    let count = chunks[0].len();
+    for i in 0..count {
+        // The compiler is not to take several chunks at once: it would gather their elements.
+        let i = std::hint::black_box(i);
+        for n in 0..N {
+            let mut sum = chunks[n][i];
+            for c in 0..C {
+                for l in 0..L {
+                    sum[l] = F::add_product(columns[c][i][l], x[n][c], sum[l]);
+                }
+            }
+            chunks[n][i] = sum;
+        }
+    }
+    start + count * L
 }

@@ -39,7 +39,8 @@ pub(super) fn evaluate<T: Scalar>(program: &Program<T>, operands: &[ArrayViewD<'
         Sink::Row(i) => array(i, space.outer_axes()),
         Sink::Accumulator(i) => {
             let total = space.array(varies[output], |shape| {
-                ArrayD::from_shape_vec(IxDyn(shape), std::mem::take(&mut sums[i])).expect("one for each place")
+                ArrayD::from_shape_vec(IxDyn(shape), std::mem::take(&mut sums[i]))
+                    .expect("one for each place")
             });
             code.accumulators[i].finish(program, &operands, output, total)
         }

@@ -34,7 +34,11 @@ pub(super) fn run<T: Scalar>(space: &Space<'_, T>, code: &Code<T>) -> (Vec<Buffe
 }
 
 /// The whole in parts that threads can take, each with its part of the arrays.
-fn tasks<'a, T: Scalar>(space: &Space<'_, T>, code: &Code<T>, arrays: &'a mut [Buffer<T>]) -> Vec<Task<'a, T>> {
+fn tasks<'a, T: Scalar>(
+    space: &Space<'_, T>,
+    code: &Code<T>,
+    arrays: &'a mut [Buffer<T>],
+) -> Vec<Task<'a, T>> {
     let units = space.rows * space.segments;
     let per_task = units_per_task(space, code);
     let mut rest: SmallVec<[&mut [T]; 4]> = arrays.iter_mut().map(|array| &mut **array).collect();

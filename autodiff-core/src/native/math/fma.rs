@@ -10,6 +10,12 @@ pub trait MulAdd {
     const NEAR: bool = false;
 
     fn mul_add<T: Real>(a: T, b: T, c: T) -> T;
+
+    /// The same, with two roundings where one instruction does not do it: for sums, in which one rounding more counts little.
+    #[inline(always)]
+    fn add_product<T: Real>(a: T, b: T, c: T) -> T {
+        Self::mul_add(a, b, c)
+    }
 }
 
 /// By the machine's instruction.
@@ -30,6 +36,11 @@ impl MulAdd for Software {
     #[inline(always)]
     fn mul_add<T: Real>(a: T, b: T, c: T) -> T {
         a.mul_add_in_software(b, c)
+    }
+
+    #[inline(always)]
+    fn add_product<T: Real>(a: T, b: T, c: T) -> T {
+        a * b + c
     }
 }
 

@@ -95,11 +95,7 @@ pub(super) fn pack<T: Scalar, const W: usize>(
 }
 
 /// Brings part of a matrix together, the tiles of all strips one after another, each of column after column.
-pub(super) fn in_tiles<T: Scalar, const R: usize>(
-    a: &ArrayView2<'_, T>,
-    part: &Part,
-    tiles: &mut Buffer<T>,
-) {
+pub(super) fn in_tiles<T: Scalar, const R: usize>(a: &ArrayView2<'_, T>, part: &Part, tiles: &mut Buffer<T>) {
     let k = part.inner.len();
     tiles.reserve(part.strips.iter().map(|strip| strip.rows.len().next_multiple_of(strip.height) * k).sum());
     for strip in part.strips.iter().filter(|strip| !strip.rows.is_empty()) {
