@@ -46,7 +46,7 @@ impl<T: Scalar> Elementwise<T> {
     pub(crate) fn apply(self, operands: &[Lanes<'_, T>], y: &mut [T]) {
         match (self, operands) {
             (Elementwise::Unary(op), &[Lanes::Each(x)]) => op.apply(x, y),
-            (Elementwise::Unary(op), &[Lanes::Same(x)]) => y.fill(op.call(x)),
+            (Elementwise::Unary(op), &[Lanes::Same(&x)]) => y.fill(op.call(x)),
             (Elementwise::Binary(op), &[a, b]) => op.apply(a, b, y),
             (Elementwise::Select, &[mask, a, b]) => Select::apply(mask, a, b, y),
             _ => panic!("elementwise: {self:?} of {} operands", operands.len()),

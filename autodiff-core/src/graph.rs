@@ -396,9 +396,9 @@ fn pass_few<'a, T: Scalar, B: Backend<T>>(
     let lanes = |x: &'a Option<Tensor<T>>| match x {
         Some(x) if x.pending().is_some() => None,
         Some(x) => x.lanes(&dims),
-        None => Some(Lanes::Same(T::zero())),
+        None => Some(Lanes::NONE),
     };
-    let input = |i: usize| edges.get(i).map_or(Some(Lanes::Same(T::zero())), |edge| lanes(&edge.value));
+    let input = |i: usize| edges.get(i).map_or(Some(Lanes::NONE), |edge| lanes(&edge.value));
     let at = AtFew { len: dims.len(), inputs: [input(0)?, input(1)?], output: lanes(&arrays.output)? };
     let cotangent = g.pending().is_none().then(|| g.lanes(&dims))??;
     // A factor of a sum is of another shape than all else here.

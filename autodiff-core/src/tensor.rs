@@ -264,7 +264,7 @@ impl<T: Scalar> Tensor<T> {
         if operands.iter().any(|x| x.pending().is_some()) {
             return None;
         }
-        let mut lanes = [Lanes::Same(T::zero()); N];
+        let mut lanes = [Lanes::NONE; N];
         for (x, lanes) in operands.iter().zip(&mut lanes) {
             match x.lanes(&dims) {
                 Some(there) => *lanes = there,
@@ -281,7 +281,7 @@ impl<T: Scalar> Tensor<T> {
         dims: Dims,
     ) -> Self {
         let mut wide = [[T::zero(); few::MOST]; N];
-        let mut lanes = [Lanes::Same(T::zero()); N];
+        let mut lanes = [Lanes::NONE; N];
         for ((x, wide), lanes) in operands.iter().zip(&mut wide).zip(&mut lanes) {
             *lanes = x.lanes(&dims).unwrap_or_else(|| {
                 let mut place = None;
@@ -298,13 +298,13 @@ impl<T: Scalar> Tensor<T> {
     #[inline]
     pub fn lanes(&self, dims: &Dims) -> Option<Lanes<'_, T>> {
         let elements = match self {
-            Tensor::Scalar(x) => return Some(Lanes::Same(*x)),
+            Tensor::Scalar(x) => return Some(Lanes::Same(x)),
             Tensor::Few(few) => few.elements(),
             Tensor::Array(a) => a.base.as_slice()?,
             Tensor::Lazy(lazy) => return lazy.ready().lanes(dims),
         };
         match elements {
-            &[x] => Some(Lanes::Same(x)),
+            [x] => Some(Lanes::Same(x)),
             all => (all.len() == dims.len()).then_some(Lanes::Each(all)),
         }
     }

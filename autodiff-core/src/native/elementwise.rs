@@ -47,7 +47,7 @@ fn in_place<T: Scalar>(
     let mut lanes = SmallVec::<[Lanes<'_, T>; 3]>::new();
     for x in operands {
         lanes.push(match x.as_slice()? {
-            &[x] => Lanes::Same(x),
+            [x] => Lanes::Same(x),
             all if all.len() == n => Lanes::Each(all),
             _ => return None,
         });
@@ -107,7 +107,7 @@ impl<'a, T: Scalar> Source<'a, T> {
         let n = range.len();
         match self {
             Source::Slice(all) => Lanes::Each(&all[range]),
-            &mut Source::Constant(x) => Lanes::Same(x),
+            Source::Constant(x) => Lanes::Same(x),
             Source::Rows(rows, rest, block) => {
                 block.clear();
                 while block.len() < n {

@@ -236,7 +236,7 @@ fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
     }
     let mut terms = vec![T::zero(); x.len()];
     let mut exponents = vec![T::zero(); x.len()];
-    Binary::sub.apply(Lanes::Each(x), Lanes::Same(max), &mut exponents);
+    Binary::sub.apply(Lanes::Each(x), Lanes::Same(&max), &mut exponents);
     Unary::exp.apply(&exponents, &mut terms);
     max + sum_beside_one(&terms).ln_1p()
 }

@@ -14,15 +14,21 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 /// An operand of a block: its elements, or one number that stands for all of them.
+///
+/// The number is where it is, so that both kinds are made of whole words. Where they are not, the compiler copies them in parts, and
+/// reading what was written in parts as a whole waits for all that was written before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lanes<'a, T> {
     /// An element for each of the block.
     Each(&'a [T]),
     /// The same number everywhere.
-    Same(T),
+    Same(&'a T),
 }
 
 impl<T: Copy> Lanes<'_, T> {
+    /// For an operand that is not there.
+    pub const NONE: Self = Lanes::Each(&[]);
+
     /// Those of a part of the block.
     #[inline]
     pub fn part(self, range: Range<usize>) -> Self {

@@ -230,25 +230,28 @@ impl<T: Scalar> Data<'_, '_, T> {
                 }
             }
             Instruction::Expand { arg, into } => self.write([*into], |data, [to]| {
-                let Lanes::Each(numbers) = data.lanes(*arg, false) else { return };
+                let Lanes::Each(numbers) = data.lanes(arg, false) else { return };
                 for (to, &x) in to.chunks_exact_mut(block.columns).zip(numbers) {
                     to.fill(x);
                 }
             }),
             Instruction::Map { op, args, full, into } => self.write([*into], |data, [to]| {
                 // Pushing to a list would cost about as much as the operation on a block.
-                let mut lanes = [Lanes::Same(T::zero()); 3];
-                for (lanes, &arg) in lanes.iter_mut().zip(args) {
+                let mut lanes = [Lanes::NONE; 3];
+                let lanes = &mut lanes[..args.len()];
+                for (lanes, arg) in lanes.iter_mut().zip(args) {
                     *lanes = data.lanes(arg, *full);
                 }
                 if *weight != Weight::Heavy {
-                    op.apply(&lanes[..args.len()], to);
+                    op.apply(lanes, to);
                     return;
                 }
                 for part in ahead.parts(to.len()) {
                     ahead.step();
-                    let lanes = lanes.map(|lanes| lanes.part(part.clone()));
-                    op.apply(&lanes[..args.len()], &mut to[part]);
+                    let mut parts = [Lanes::NONE; 3];
+                    let parts = &mut parts[..args.len()];
+                    parts.iter_mut().zip(&*lanes).for_each(|(to, lanes)| *to = lanes.part(part.clone()));
+                    op.apply(parts, &mut to[part]);
                 }
             }),
             Instruction::MapPair { op, arg, into } => self.write(*into, |data, [first, second]| {
@@ -272,13 +275,13 @@ impl<T: Scalar> Data<'_, '_, T> {
 
     /// The elements that an instruction on blocks, or on a number for each row, reads.
     #[inline(always)]
-    fn lanes(&self, arg: Arg<T>, full: bool) -> Lanes<'_, T> {
+    fn lanes<'a>(&'a self, arg: &'a Arg<T>, full: bool) -> Lanes<'a, T> {
         match arg {
             Arg::Number(x) => Lanes::Same(x),
-            Arg::Block(slot) => Lanes::Each(self.slots[slot]),
-            Arg::Rows(slot) if full => Lanes::Same(self.slots[slot][0]),
-            Arg::Rows(slot) => Lanes::Each(self.slots[slot]),
-            Arg::Direct(operand) => Lanes::Each(self.direct[operand]),
+            &Arg::Block(slot) => Lanes::Each(self.slots[slot]),
+            &Arg::Rows(slot) if full => Lanes::Same(&self.slots[slot][0]),
+            &Arg::Rows(slot) => Lanes::Each(self.slots[slot]),
+            &Arg::Direct(operand) => Lanes::Each(self.direct[operand]),
         }
     }
 

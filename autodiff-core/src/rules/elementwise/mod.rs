@@ -80,7 +80,7 @@ impl<T: Scalar> Partial<Numbers<T>> {
     /// Writes the product with a cotangent.
     pub(crate) fn times(self, g: Lanes<'_, T>, y: &mut [T]) {
         match self {
-            Partial::Constant(c) => Binary::mul.apply(Lanes::Same(T::of(c)), g, y),
+            Partial::Constant(c) => Binary::mul.apply(Lanes::Same(&T::of(c)), g, y),
             Partial::Varying(d) => Binary::chain.apply(g, Lanes::Each(d.elements()), y),
             Partial::Scaled(c, d) => {
                 let scaled = c * Numbers::new(d.elements().len(), g);
@@ -162,17 +162,17 @@ macro_rules! loops {
                     $do;
                 }
             }
-            (Lanes::Each(a), Lanes::Same($b)) => {
+            (Lanes::Each(a), Lanes::Same(&$b)) => {
                 for ($y, &$a) in $y.iter_mut().zip(a) {
                     $do;
                 }
             }
-            (Lanes::Same($a), Lanes::Each(b)) => {
+            (Lanes::Same(&$a), Lanes::Each(b)) => {
                 for ($y, &$b) in $y.iter_mut().zip(b) {
                     $do;
                 }
             }
-            (Lanes::Same($a), Lanes::Same($b)) => {
+            (Lanes::Same(&$a), Lanes::Same(&$b)) => {
                 for $y in $y.iter_mut() {
                     $do;
                 }
@@ -426,7 +426,7 @@ macro_rules! binary {
             pub fn call<T: Scalar>(self, a: T, b: T) -> T {
                 match self { $( Binary::$name => {
                     let ($a, $b) = (a, b);
-                    on_number!([$($mul_add)?] |y| self.apply(Lanes::Same($a), Lanes::Same($b), y), {
+                    on_number!([$($mul_add)?] |y| self.apply(Lanes::Same(&$a), Lanes::Same(&$b), y), {
                         let y = $f;
                         $(let $y = y; if $y.is_nan() { return $then; })?
                         y
@@ -572,9 +572,9 @@ impl Select {
     pub(crate) fn apply<T: Scalar>(mask: Lanes<'_, T>, a: Lanes<'_, T>, b: Lanes<'_, T>, y: &mut [T]) {
         match mask {
             Lanes::Each(mask) => simd::widest(Block { op: Select, operands: (mask, a, b), y }),
-            Lanes::Same(mask) => match if mask != T::zero() { a } else { b } {
+            Lanes::Same(&mask) => match if mask != T::zero() { a } else { b } {
                 Lanes::Each(chosen) => y.copy_from_slice(chosen),
-                Lanes::Same(chosen) => y.fill(chosen),
+                Lanes::Same(&chosen) => y.fill(chosen),
             },
         }
     }
@@ -593,17 +593,17 @@ impl<T: Scalar> Kernel for Block<'_, Select, (&[T], Lanes<'_, T>, Lanes<'_, T>),
                     *y = if mask != T::zero() { a } else { b };
                 }
             }
-            (Lanes::Each(a), Lanes::Same(b)) => {
+            (Lanes::Each(a), Lanes::Same(&b)) => {
                 for ((y, &mask), &a) in y.zip(a) {
                     *y = if mask != T::zero() { a } else { b };
                 }
             }
-            (Lanes::Same(a), Lanes::Each(b)) => {
+            (Lanes::Same(&a), Lanes::Each(b)) => {
                 for ((y, &mask), &b) in y.zip(b) {
                     *y = if mask != T::zero() { a } else { b };
                 }
             }
-            (Lanes::Same(a), Lanes::Same(b)) => {
+            (Lanes::Same(&a), Lanes::Same(&b)) => {
                 for (y, &mask) in y {
                     *y = if mask != T::zero() { a } else { b };
                 }

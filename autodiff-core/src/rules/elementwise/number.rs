@@ -36,7 +36,7 @@ impl<T: Scalar> Numbers<T> {
         let mut elements = [T::zero(); MOST];
         match x {
             Lanes::Each(x) => elements.iter_mut().zip(x).for_each(|(to, &from)| *to = from),
-            Lanes::Same(x) => elements.fill(x),
+            Lanes::Same(&x) => elements.fill(x),
         }
         Numbers { len, elements }
     }
