@@ -1,6 +1,7 @@
 //! The order in which an index space is walked.
 
 use super::all;
+use crate::native::simd::LINE;
 use crate::program::{AxisSet, Program, Step};
 use crate::scalar::Scalar;
 use crate::shape::inverse;
@@ -9,11 +10,11 @@ use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::ops::Range;
 
-/// Elements of a block: a few of these fit the first-level cache.
-const BLOCK: usize = 1024;
+/// Bytes of a block: eight of these fit the first-level cache.
+const BLOCK: usize = 4 * 1024;
 
-/// Rows up to this length are blocks of their own.
-const LONGEST_BLOCK: usize = 2 * BLOCK;
+/// The same where functions are half of what is to do: they take longer to begin.
+const BLOCK_OF_FUNCTIONS: usize = 2 * BLOCK;
 
 /// Bytes of an array that the second-level cache can't be expected to hold.
 const LARGE: usize = 512 * 1024;
@@ -187,8 +188,13 @@ impl<'a, T: Scalar> Space<'a, T> {
         let (inner, inner_set) = groups.pop().expect("at least one group");
         let outer: SmallVec<[usize; 4]> = groups.iter().map(|&(length, _)| length).collect();
         let rows = outer.iter().product();
-        let cut = program.rows() == 0 && inner > LONGEST_BLOCK;
-        let segment = if cut { BLOCK } else { inner };
+        let block = block_of(program) / size_of::<T>();
+        // In parts of one length, which is no less than three quarters of a block.
+        let is_cut = program.rows() == 0 && 2 * inner > 3 * block;
+        let segment = match is_cut {
+            true => inner.div_ceil(inner.div_ceil(block)).next_multiple_of(LINE / size_of::<T>()),
+            false => inner,
+        };
         let operand = |view: ArrayViewD<'a, T>| {
             let dense = view.to_slice().filter(|all| all.len() == rows * inner);
             Operand { view, dense }
@@ -203,7 +209,7 @@ impl<'a, T: Scalar> Space<'a, T> {
             rows,
             segment,
             segments: inner.div_ceil(segment),
-            rows_per_block: if cut { 1 } else { (BLOCK / inner).clamp(1, rows) },
+            rows_per_block: if is_cut { 1 } else { (block / inner).clamp(1, rows) },
             operands: views.into_iter().map(operand).collect(),
             is_large: rows * inner * size_of::<T>() >= LARGE,
         }
@@ -230,6 +236,15 @@ impl<'a, T: Scalar> Space<'a, T> {
         let shape: SmallVec<[usize; 4]> = self.order.iter().map(length).collect();
         of_shape(&shape).permuted_axes(IxDyn(&inverse(&self.order)))
     }
+}
+
+fn block_of<T: Scalar>(program: &Program<T>) -> usize {
+    let ops = program.steps().iter().filter_map(|step| match step {
+        Step::Map { op, .. } => Some(op.is_function()),
+        _ => None,
+    });
+    let (functions, all) = ops.fold((0, 0), |(functions, all), is| (functions + usize::from(is), all + 1));
+    if 2 * functions >= all { BLOCK_OF_FUNCTIONS } else { BLOCK }
 }
 
 /// A copy of an operand that can't be read along a whole row, where rows have several axes: it has some of them only, or
