@@ -27,9 +27,9 @@
 
 use crate::nn::{Parameters, Path};
 use crate::or_panic;
-use autodiff_core::native::{all_finite, update};
+use autodiff_core::native::{all_finite, update, update_from};
 use autodiff_core::{Backend, Scalar, Value, memory};
-use ndarray::{ArcArray, ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArcArray, ArrayD, IxDyn};
 use std::collections::BTreeMap;
 
 /// A step that cannot be taken. Nothing has changed.
@@ -154,12 +154,14 @@ macro_rules! optimizer {
                         Source::Own { data, grad } => {
                             let label = places[i].label();
                             *places[i] = Value::constant(T::zero());
-                            let mut updated = own(data);
+                            let (old, mut updated) = place(data);
+                            let old = old.as_ref().map(|old| old.as_standard_layout());
                             let grad = grad.as_standard_layout();
                             let slices = "row-major arrays are slices";
+                            let old = old.as_ref().map(|old| old.as_slice().expect(slices));
                             let (x, g) =
                                 (updated.as_slice_mut().expect(slices), grad.as_slice().expect(slices));
-                            self.update(i, x, g);
+                            self.update(i, old, x, g);
                             match label {
                                 Some(label) => Value::new(updated).with_label(label),
                                 None => Value::new(updated),
@@ -251,11 +253,12 @@ impl<T: Scalar> Sgd<T> {
         self
     }
 
-    fn update(&mut self, i: usize, x: &mut [T], g: &[T]) {
+    fn update(&mut self, i: usize, old: Option<&[T]>, x: &mut [T], g: &[T]) {
         let rate = T::of(self.learning_rate);
         let (momentum, decay) = (T::of(self.momentum), T::of(self.weight_decay));
         if self.momentum == 0.0 {
-            update(
+            update_at(
+                old,
                 [x],
                 g,
                 #[inline(always)]
@@ -265,7 +268,8 @@ impl<T: Scalar> Sgd<T> {
         }
         let v = self.slots[i].state.get_or_insert_with(|| vec![T::zero(); x.len()]);
         let nesterov = self.nesterov;
-        update(
+        update_at(
+            old,
             [x, v],
             g,
             #[inline(always)]
@@ -384,7 +388,7 @@ impl<T: Scalar> Adam<T> {
         self
     }
 
-    fn update(&mut self, i: usize, x: &mut [T], g: &[T]) {
+    fn update(&mut self, i: usize, old: Option<&[T]>, x: &mut [T], g: &[T]) {
         let zeros = || vec![T::zero(); x.len()];
         let fresh = || Moments { steps: 0, first: zeros(), second: zeros() };
         let Moments { steps, first, second } = self.slots[i].state.get_or_insert_with(fresh);
@@ -395,7 +399,8 @@ impl<T: Scalar> Adam<T> {
         let unbias = T::of((1.0 - beta2.powf(t)).sqrt().recip());
         let (gain1, gain2) = (T::of(1.0 - beta1), T::of(1.0 - beta2));
         let (beta2, eps, decay) = (T::of(beta2), T::of(self.eps), T::of(self.weight_decay));
-        update(
+        update_at(
+            old,
             [x, first, second],
             g,
             #[inline(always)]
@@ -488,19 +493,33 @@ fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
     }
 }
 
-/// An array in row-major order, to be updated: the old one itself where nothing else holds it.
-fn own<T: Scalar>(data: ArcArray<T, IxDyn>) -> ArrayD<T> {
-    let copied = |view: ArrayViewD<'_, T>| {
-        // What earlier steps have left: fresh memory is slow.
-        let mut copy = memory::array(view.shape());
-        copy.assign(&view);
-        copy
+/// The array in row-major order where the next value of a parameter goes: the old one itself where nothing else holds it; else
+/// another, and the old one.
+fn place<T: Scalar>(data: ArcArray<T, IxDyn>) -> (Option<ArcArray<T, IxDyn>>, ArrayD<T>) {
+    // In what earlier steps have left: fresh memory is slow.
+    let beside = |old: ArcArray<T, IxDyn>| {
+        let new = memory::array(old.shape());
+        (Some(old), new)
     };
     match data.try_into_owned_nocopy() {
-        Ok(array) if array.is_standard_layout() => array,
-        Ok(array) => copied(array.view()),
+        Ok(array) if array.is_standard_layout() => (None, array),
+        Ok(array) => beside(array.into_shared()),
         // A loss that is still there holds what it was computed from.
-        Err(shared) => copied(shared.view()),
+        Err(shared) => beside(shared),
+    }
+}
+
+/// Updates arrays in one pass, of which the first holds the parameter, or is where what becomes of the `old` one goes.
+#[inline(always)] // to where the closure is
+fn update_at<T: Scalar, const N: usize>(
+    old: Option<&[T]>,
+    state: [&mut [T]; N],
+    g: &[T],
+    f: impl Fn([T; N], T) -> [T; N] + Copy + Send + Sync,
+) {
+    match old {
+        Some(old) => update_from(old, state, g, f),
+        None => update(state, g, f),
     }
 }
 

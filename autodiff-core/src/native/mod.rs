@@ -22,7 +22,7 @@ use matmul::Batch;
 pub(crate) use matmul::matmul;
 pub(crate) use reduce::{fold_slice, sum_slice};
 pub(crate) use simd::LINE;
-pub use update::{all_finite, update};
+pub use update::{all_finite, update, update_from};
 
 /// The pure-Rust backend: no system library, no C compiler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -35,19 +35,53 @@ pub fn update<T: Scalar, const N: usize>(
     g: &[T],
     f: impl Fn([T; N], T) -> [T; N] + Copy + Send + Sync,
 ) {
+    in_tasks(state, g, |_, state, g| simd::widest(Update { state, g, f }));
+}
+
+/// The same, where the first array is to hold what becomes of the elements of `old`, which stay.
+///
+/// # Panics
+///
+/// Where the arrays are not of one length.
+pub fn update_from<T: Scalar, const N: usize>(
+    old: &[T],
+    state: [&mut [T]; N],
+    g: &[T],
+    f: impl Fn([T; N], T) -> [T; N] + Copy + Send + Sync,
+) {
+    /// Elements that stay in the first-level cache from the copy to the update.
+    const BLOCK: usize = 1024;
+    assert_eq!(old.len(), g.len(), "update: an array of {} elements, expected {}", old.len(), g.len());
+    in_tasks(state, g, |start, mut rest, g| {
+        for (old, g) in old[start..start + g.len()].chunks(BLOCK).zip(g.chunks(BLOCK)) {
+            let state = first(&mut rest, g.len());
+            state[0].copy_from_slice(old);
+            simd::widest(Update { state, g, f });
+        }
+    });
+}
+
+/// Calls `run` with parts of the arrays, and where they start: on several threads where there is work for them.
+fn in_tasks<T: Scalar, const N: usize>(
+    state: [&mut [T]; N],
+    g: &[T],
+    run: impl Fn(usize, [&mut [T]; N], &[T]) + Sync,
+) {
     for part in &state {
         assert_eq!(part.len(), g.len(), "update: an array of {} elements, expected {}", part.len(), g.len());
     }
-    let run = |state, g| simd::widest(Update { state, g, f });
     if g.len() <= TASK || rayon::current_num_threads() == 1 {
-        return run(state, g);
+        return run(0, state, g);
     }
     let mut rest = state;
-    let tasks: Vec<_> = g
-        .chunks(TASK)
-        .map(|g| (rest.each_mut().map(|all| all.split_off_mut(..g.len()).expect("of one length")), g))
-        .collect();
-    tasks.into_par_iter().for_each(|(state, g)| run(state, g));
+    let tasks: Vec<_> =
+        g.chunks(TASK).enumerate().map(|(i, g)| (i * TASK, first(&mut rest, g.len()), g)).collect();
+    tasks.into_par_iter().for_each(|(start, state, g)| run(start, state, g));
+}
+
+/// Takes the first elements of each array off.
+fn first<'a, T, const N: usize>(rest: &mut [&'a mut [T]; N], len: usize) -> [&'a mut [T]; N] {
+    rest.each_mut().map(|all| all.split_off_mut(..len).expect("of one length"))
 }
 
 struct Update<'a, T, F, const N: usize> {
@@ -111,6 +145,10 @@ mod tests {
         for i in 0..n {
             assert_eq!([a[i], b[i]].map(f64::to_bits), f([x[i], g[i]], g[i]).map(f64::to_bits), "{i}");
         }
+        let (mut c, mut d) = (vec![f64::NAN; n], g.clone());
+        update_from(&x, [&mut c, &mut d], &g, f);
+        let bits = |x: Vec<f64>| x.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        assert_eq!([c, d].map(bits), [a, b].map(bits), "wherever they are left");
     }
 
     #[test]
