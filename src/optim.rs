@@ -27,7 +27,7 @@
 
 use crate::nn::{Parameters, Path};
 use crate::or_panic;
-use autodiff_core::native::{all_finite, update, update_from};
+use autodiff_core::native::{all_finite, update};
 use autodiff_core::{Backend, Scalar, Value, memory};
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use std::collections::BTreeMap;
@@ -257,7 +257,7 @@ impl<T: Scalar> Sgd<T> {
         let rate = T::of(self.learning_rate);
         let (momentum, decay) = (T::of(self.momentum), T::of(self.weight_decay));
         if self.momentum == 0.0 {
-            update_at(
+            update(
                 old,
                 [x],
                 g,
@@ -268,7 +268,7 @@ impl<T: Scalar> Sgd<T> {
         }
         let v = self.slots[i].state.get_or_insert_with(|| vec![T::zero(); x.len()]);
         let nesterov = self.nesterov;
-        update_at(
+        update(
             old,
             [x, v],
             g,
@@ -399,7 +399,7 @@ impl<T: Scalar> Adam<T> {
         let unbias = T::of((1.0 - beta2.powf(t)).sqrt().recip());
         let (gain1, gain2) = (T::of(1.0 - beta1), T::of(1.0 - beta2));
         let (beta2, eps, decay) = (T::of(beta2), T::of(self.eps), T::of(self.weight_decay));
-        update_at(
+        update(
             old,
             [x, first, second],
             g,
@@ -506,20 +506,6 @@ fn place<T: Scalar>(data: ArcArray<T, IxDyn>) -> (Option<ArcArray<T, IxDyn>>, Ar
         Ok(array) => beside(array.into_shared()),
         // A loss that is still there holds what it was computed from.
         Err(shared) => beside(shared),
-    }
-}
-
-/// Updates arrays in one pass, of which the first holds the parameter, or is where what becomes of the `old` one goes.
-#[inline(always)] // to where the closure is
-fn update_at<T: Scalar, const N: usize>(
-    old: Option<&[T]>,
-    state: [&mut [T]; N],
-    g: &[T],
-    f: impl Fn([T; N], T) -> [T; N] + Copy + Send + Sync,
-) {
-    match old {
-        Some(old) => update_from(old, state, g, f),
-        None => update(state, g, f),
     }
 }
 

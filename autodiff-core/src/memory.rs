@@ -19,7 +19,8 @@
 //! assert_eq!(memory::kept(), 0);
 //! ```
 
-use crate::native::{Kernels, LINE};
+use crate::native::Kernels;
+use crate::native::simd::LINE;
 use crate::scalar::Scalar;
 use ndarray::{ArcArray, Array1, ArrayD, IxDyn, s};
 use std::collections::BTreeMap;
@@ -135,12 +136,38 @@ impl<T: Scalar> Buffer<T> {
     const SPARE: usize = Self::IN_LINE - 1;
 
     pub fn new(len: usize) -> Self {
-        let whole = len.next_multiple_of(Self::IN_LINE) + Self::SPARE;
-        let kept = if is_large::<T>(len) { T::pool().lock().take(whole) } else { None };
-        let memory = kept.unwrap_or_else(|| vec![T::zero(); whole]);
+        Self::kept(len).unwrap_or_else(|| Self::fresh(len))
+    }
+
+    fn zeros(len: usize) -> Self {
+        match Self::kept(len) {
+            Some(mut buffer) => {
+                buffer.fill(T::zero());
+                buffer
+            }
+            // The system's memory is zeros before it is touched.
+            None => Self::fresh(len),
+        }
+    }
+
+    fn kept(len: usize) -> Option<Self> {
+        let memory = is_large::<T>(len).then(|| T::pool().lock().take(Self::whole(len)))??;
+        Some(Self::over(memory, len))
+    }
+
+    fn fresh(len: usize) -> Self {
+        Self::over(vec![T::zero(); Self::whole(len)], len)
+    }
+
+    fn over(memory: Vec<T>, len: usize) -> Self {
         // Nothing moves it: a vector that does not grow stays where it is.
         let start = memory.as_ptr().align_offset(LINE);
         Buffer { memory, start, len }
+    }
+
+    /// Numbers in the memory for so many.
+    fn whole(len: usize) -> usize {
+        len.next_multiple_of(Self::IN_LINE) + Self::SPARE
     }
 
     /// Whether it is memory that was made here, rather than given to an operation, which would be kept for nothing.
@@ -193,18 +220,17 @@ impl<T: Scalar> Drop for Buffer<T> {
 /// An array of that shape in row-major order, in memory that was kept if there is some. Its elements are whatever they
 /// are: for the results of backends, which write all of them.
 pub fn array<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
-    let len = shape.iter().product();
-    if is_large::<T>(len) {
-        return Buffer::new(len).into_array(shape);
-    }
-    ArrayD::from_shape_vec(IxDyn(shape), vec![T::zero(); len]).expect("as many numbers as the shape has")
+    of_shape(shape, Buffer::new)
 }
 
 /// Zeros of that shape in row-major order, in memory that was kept if there is some.
 pub(crate) fn zeros<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
-    let mut zeros = array(shape);
-    zeros.fill(T::zero());
-    zeros
+    of_shape(shape, Buffer::zeros)
+}
+
+fn of_shape<T: Scalar>(shape: &[usize], buffer: impl FnOnce(usize) -> Buffer<T>) -> ArrayD<T> {
+    let len = shape.iter().product();
+    if is_large::<T>(len) { buffer(len).into_array(shape) } else { ArrayD::zeros(IxDyn(shape)) }
 }
 
 /// Keeps the memory of an array that nothing else refers to.

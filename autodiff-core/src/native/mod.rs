@@ -21,8 +21,7 @@ use ndarray::{ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayVi
 use matmul::Batch;
 pub(crate) use matmul::matmul;
 pub(crate) use reduce::{fold_slice, sum_slice};
-pub(crate) use simd::LINE;
-pub use update::{all_finite, update, update_from};
+pub use update::{all_finite, update};
 
 /// The pure-Rust backend: no system library, no C compiler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,8 +8,12 @@ use rayon::prelude::*;
 /// Elements with which a thread is worth its waking.
 const TASK: usize = 32 * 1024;
 
+/// Elements that stay in the first-level cache from the copy to the update.
+const BLOCK: usize = 1024;
+
 /// Replaces the elements of several arrays at the same place by what `f` makes of them and of the element of `g` there: one
 /// pass over memory, on the widest vectors that the machine has and on several threads where there is work for them.
+/// With `old`, the first array is to hold what becomes of its elements, which stay; what that array held is not read.
 ///
 /// `f` is to be an `#[inline(always)]` closure that owns what it captures: it is compiled for each kind of vectors. Its
 /// results are the same on each.
@@ -20,7 +24,7 @@ const TASK: usize = 32 * 1024;
 /// // Gradient descent with momentum.
 /// let (mut x, mut v) = (vec![1.0, 2.0], vec![0.0, 0.5]);
 /// let (rate, momentum) = (0.1, 0.9);
-/// update([&mut x, &mut v], &[2.0, 4.0], #[inline(always)] move |[x, v], g| {
+/// update(None, [&mut x, &mut v], &[2.0, 4.0], #[inline(always)] move |[x, v], g| {
 ///     let v = momentum * v + g;
 ///     [x - rate * v, v]
 /// });
@@ -31,52 +35,32 @@ const TASK: usize = 32 * 1024;
 ///
 /// Where the arrays are not of one length.
 pub fn update<T: Scalar, const N: usize>(
+    old: Option<&[T]>,
     state: [&mut [T]; N],
     g: &[T],
     f: impl Fn([T; N], T) -> [T; N] + Copy + Send + Sync,
 ) {
-    in_tasks(state, g, |_, state, g| simd::widest(Update { state, g, f }));
-}
-
-/// The same, where the first array is to hold what becomes of the elements of `old`, which stay.
-///
-/// # Panics
-///
-/// Where the arrays are not of one length.
-pub fn update_from<T: Scalar, const N: usize>(
-    old: &[T],
-    state: [&mut [T]; N],
-    g: &[T],
-    f: impl Fn([T; N], T) -> [T; N] + Copy + Send + Sync,
-) {
-    /// Elements that stay in the first-level cache from the copy to the update.
-    const BLOCK: usize = 1024;
-    assert_eq!(old.len(), g.len(), "update: an array of {} elements, expected {}", old.len(), g.len());
-    in_tasks(state, g, |start, mut rest, g| {
-        for (old, g) in old[start..start + g.len()].chunks(BLOCK).zip(g.chunks(BLOCK)) {
-            let state = first(&mut rest, g.len());
-            state[0].copy_from_slice(old);
-            simd::widest(Update { state, g, f });
-        }
-    });
-}
-
-/// Calls `run` with parts of the arrays, and where they start: on several threads where there is work for them.
-fn in_tasks<T: Scalar, const N: usize>(
-    state: [&mut [T]; N],
-    g: &[T],
-    run: impl Fn(usize, [&mut [T]; N], &[T]) + Sync,
-) {
-    for part in &state {
-        assert_eq!(part.len(), g.len(), "update: an array of {} elements, expected {}", part.len(), g.len());
+    for len in old.iter().map(|old| old.len()).chain(state.iter().map(|part| part.len())) {
+        assert_eq!(len, g.len(), "update: an array of {len} elements, expected {}", g.len());
     }
+    let in_place = |state: [&mut [T]; N], g: &[T]| simd::widest(Update { state, g, f });
+    let run = |old: Option<&[T]>, mut state: [&mut [T]; N], g: &[T]| {
+        let Some(old) = old else { return in_place(state, g) };
+        for (old, g) in old.chunks(BLOCK).zip(g.chunks(BLOCK)) {
+            let state = first(&mut state, g.len());
+            state[0].copy_from_slice(old);
+            in_place(state, g);
+        }
+    };
     if g.len() <= TASK || rayon::current_num_threads() == 1 {
-        return run(0, state, g);
+        return run(old, state, g);
     }
     let mut rest = state;
-    let tasks: Vec<_> =
-        g.chunks(TASK).enumerate().map(|(i, g)| (i * TASK, first(&mut rest, g.len()), g)).collect();
-    tasks.into_par_iter().for_each(|(start, state, g)| run(start, state, g));
+    let parts = g.chunks(TASK).enumerate();
+    let tasks: Vec<_> = parts
+        .map(|(i, g)| (old.map(|old| &old[i * TASK..][..g.len()]), first(&mut rest, g.len()), g))
+        .collect();
+    tasks.into_par_iter().for_each(|(old, state, g)| run(old, state, g));
 }
 
 /// Takes the first elements of each array off.
@@ -141,12 +125,12 @@ mod tests {
         let g: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
         let f = |[x, v]: [f64; 2], g: f64| [x - 0.1 * (v + g), (v + g).sqrt()];
         let (mut a, mut b) = (x.clone(), g.clone());
-        update([&mut a, &mut b], &g, f);
+        update(None, [&mut a, &mut b], &g, f);
         for i in 0..n {
             assert_eq!([a[i], b[i]].map(f64::to_bits), f([x[i], g[i]], g[i]).map(f64::to_bits), "{i}");
         }
         let (mut c, mut d) = (vec![f64::NAN; n], g.clone());
-        update_from(&x, [&mut c, &mut d], &g, f);
+        update(Some(&x), [&mut c, &mut d], &g, f);
         let bits = |x: Vec<f64>| x.into_iter().map(f64::to_bits).collect::<Vec<_>>();
         assert_eq!([c, d].map(bits), [a, b].map(bits), "wherever they are left");
     }
@@ -167,6 +151,6 @@ mod tests {
     #[test]
     #[should_panic = "update: an array of 3 elements, expected 2"]
     fn arrays_of_several_lengths_are_an_error() {
-        update([&mut [0.0, 0.0, 0.0]], &[1.0, 2.0], |x, _| x);
+        update(None, [&mut [0.0, 0.0, 0.0]], &[1.0, 2.0], |x, _| x);
     }
 }
