@@ -11,6 +11,7 @@
 use crate::backend::Backend;
 use crate::graph::Primal;
 use crate::node::{Node, Source};
+use crate::numbering;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -19,7 +20,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// The tangents of nodes, by their numbers; `None` where they depend on nothing that has one.
 pub(crate) type Tangents<T, B> = HashMap<u64, Option<Value<T, B>>>;
@@ -66,7 +67,7 @@ pub(crate) fn following<T: Scalar, B: Backend<T>, R>(
     f: impl FnOnce() -> R,
 ) -> (R, Tangents<T, B>) {
     let known = given.iter().map(|(node, t)| (node.id, Some(t.clone()))).collect();
-    let follower = Rc::new(Follower::<T, B> { start: Node::<T, B>::next_id(), known: RefCell::new(known) });
+    let follower = Rc::new(Follower::<T, B> { start: numbering::boundary(), known: RefCell::new(known) });
     let link = Link { follower: follower.clone(), outer: INNERMOST.with_borrow(Clone::clone) };
     let result = with(Some(Rc::new(link)), f);
     (result, follower.known.take())

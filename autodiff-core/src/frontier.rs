@@ -40,8 +40,19 @@ impl<V> Frontier<V> {
     }
 
     /// Adds an entry at the place for its number.
-    #[inline]
-    pub fn insert(&mut self, Place(mut place): Place, number: u64, value: V) {
+    #[inline(always)] // a value that is made for it is made in its place
+    pub fn insert(&mut self, Place(place): Place, number: u64, value: V) {
+        if 0 < place && place == self.len && place < NEAR {
+            self.near[place] = number;
+            self.values[place] = Some(value);
+            self.len += 1;
+        } else {
+            self.insert_between(place, number, value);
+        }
+    }
+
+    #[inline(never)]
+    fn insert_between(&mut self, mut place: usize, number: u64, value: V) {
         let full = self.len == NEAR;
         if place == 0 && (full || self.far.last_key_value().is_some_and(|(&far, _)| far > number)) {
             self.far.insert(number, value);

@@ -16,7 +16,7 @@ use ndarray::SliceInfoElem;
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// What a rule's derivative reads: the inputs and the output of one application of it.
 pub(crate) struct Primal<'a, T: Scalar, B: Backend<T>> {
@@ -259,20 +259,20 @@ fn recorded_value<T: Scalar, B: Backend<T>>(data: Tensor<T>, operation: Operatio
     value
 }
 
-/// The same of an operation on two numbers.
+/// The same of an operation on two numbers, each with its node.
 pub(crate) fn apply_to_numbers<T: Scalar, B: Backend<T>>(
     op: Binary,
-    numbers: [T; 2],
-    inputs: [&Value<T, B>; 2],
+    (a, left): (T, Option<Arc<Node<T, B>>>),
+    (b, right): (T, Option<Arc<Node<T, B>>>),
 ) -> Value<T, B> {
-    let output = op.call(numbers[0], numbers[1]);
+    let output = op.call(a, b);
     let data = Tensor::Scalar(output);
-    if !RECORDING.get() || inputs.iter().all(|x| x.tracked().is_none()) {
+    let is_tracked = |node: &Option<Arc<Node<T, B>>>| node.as_ref().is_some_and(|node| !node.is_constant());
+    if !RECORDING.get() || !(is_tracked(&left) || is_tracked(&right)) {
         return Value::from_parts(data, None);
     }
-    let at = AtNumbers { inputs: numbers, output };
-    let operation = Operation::of_numbers(Recorded::Binary(op), inputs.map(Value::node), at);
-    recorded_value(data, operation)
+    let at = AtNumbers { inputs: [a, b], output };
+    recorded_value(data, Operation::Numbers { rule: Recorded::Binary(op), nodes: [left, right], at })
 }
 
 /// What a reverse sweep goes through, and how.

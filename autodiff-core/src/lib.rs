@@ -86,6 +86,7 @@ mod linalg;
 pub mod memory;
 pub mod native;
 mod node;
+mod numbering;
 pub mod operations;
 mod operators;
 mod ops;

@@ -2,11 +2,47 @@
 
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, or_panic};
+use crate::graph;
+use crate::node::Node;
 use crate::scalar::Scalar;
 use crate::shape::{broadcast, covers};
+use crate::tensor::Tensor;
 use crate::value::{IntoValue, Operand, Value};
 use ndarray::{ArrayBase, Data, DataOwned, Dimension};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use triomphe::Arc;
+
+/// A value on a side of an operator.
+pub(crate) trait Side<T: Scalar, B: Backend<T>> {
+    fn value(&self) -> &Value<T, B>;
+
+    /// The node, which a value that is given away gives away: it is not counted once more, to be counted down at once.
+    fn into_node(self) -> Option<Arc<Node<T, B>>>;
+}
+
+impl<T: Scalar, B: Backend<T>> Side<T, B> for Value<T, B> {
+    #[inline]
+    fn value(&self) -> &Value<T, B> {
+        self
+    }
+
+    #[inline]
+    fn into_node(self) -> Option<Arc<Node<T, B>>> {
+        self.into_parts().1
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Side<T, B> for &Value<T, B> {
+    #[inline]
+    fn value(&self) -> &Value<T, B> {
+        self
+    }
+
+    #[inline]
+    fn into_node(self) -> Option<Arc<Node<T, B>>> {
+        self.node().cloned()
+    }
+}
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
     pub(crate) fn try_binary(&self, op: Binary, other: &Self) -> Result<Self, Error> {
@@ -18,12 +54,18 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 
     #[track_caller]
-    fn binary(&self, op: Binary, other: &Self) -> Self {
-        or_panic(self.try_binary(op, other))
+    #[inline]
+    fn binary(op: Binary, left: impl Side<T, B>, right: impl Side<T, B>) -> Self {
+        match (left.value().tensor(), right.value().tensor()) {
+            (&Tensor::Scalar(a), &Tensor::Scalar(b)) => {
+                graph::apply_to_numbers(op, (a, left.into_node()), (b, right.into_node()))
+            }
+            _ => or_panic(left.value().try_binary(op, right.value())),
+        }
     }
 }
 
-/// Writes `impl Op<right> for left` from how each side becomes a borrowed value.
+/// Writes `impl Op<right> for left` from how each side becomes a value.
 macro_rules! operator {
     ($Op:ident $op:ident; $([$($generics:tt)*] $left:ty, $right:ty; |$a:ident, $b:ident| $lhs:expr, $rhs:expr;)*) => { $(
         impl<T: Scalar, B: Backend<T>, $($generics)*> $Op<$right> for $left {
@@ -32,7 +74,7 @@ macro_rules! operator {
             #[inline]
             fn $op(self, other: $right) -> Value<T, B> {
                 let ($a, $b) = (self, other);
-                Value::<T, B>::binary($lhs, Binary::$op, $rhs)
+                Value::<T, B>::binary(Binary::$op, $lhs, $rhs)
             }
         }
     )* };
@@ -42,23 +84,23 @@ macro_rules! operators {
     ($($Op:ident $op:ident $try_op:ident $OpAssign:ident $op_assign:ident;)*) => { $(
         operator! { $Op $op;
             [] &Value<T, B>, &Value<T, B>; |a, b| a, b;
-            [] &Value<T, B>, Value<T, B>; |a, b| a, &b;
-            [] Value<T, B>, &Value<T, B>; |a, b| &a, b;
-            [] Value<T, B>, Value<T, B>; |a, b| &a, &b;
+            [] &Value<T, B>, Value<T, B>; |a, b| a, b;
+            [] Value<T, B>, &Value<T, B>; |a, b| a, b;
+            [] Value<T, B>, Value<T, B>; |a, b| a, b;
             // On the right, numbers of the value's own type; on the left, of f64 alone, for every T. Rust then
             // infers the type of a literal on either side; a second implementation on the left would not let it.
-            [] &Value<T, B>, T; |a, b| a, &Value::number(b);
-            [] Value<T, B>, T; |a, b| &a, &Value::number(b);
-            [] f64, &Value<T, B>; |a, b| &Value::number(T::of(a)), b;
-            [] f64, Value<T, B>; |a, b| &Value::number(T::of(a)), &b;
-            [S: Data<Elem = T>, D: Dimension] &Value<T, B>, &ArrayBase<S, D>; |a, b| a, &b.into_value();
-            [S: Data<Elem = T>, D: Dimension] Value<T, B>, &ArrayBase<S, D>; |a, b| &a, &b.into_value();
-            [S: DataOwned<Elem = T>, D: Dimension] &Value<T, B>, ArrayBase<S, D>; |a, b| a, &(&b).into_value();
-            [S: DataOwned<Elem = T>, D: Dimension] Value<T, B>, ArrayBase<S, D>; |a, b| &a, &(&b).into_value();
-            [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, &Value<T, B>; |a, b| &a.into_value(), b;
-            [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, Value<T, B>; |a, b| &a.into_value(), &b;
-            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, &Value<T, B>; |a, b| &(&a).into_value(), b;
-            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, Value<T, B>; |a, b| &(&a).into_value(), &b;
+            [] &Value<T, B>, T; |a, b| a, Value::number(b);
+            [] Value<T, B>, T; |a, b| a, Value::number(b);
+            [] f64, &Value<T, B>; |a, b| Value::number(T::of(a)), b;
+            [] f64, Value<T, B>; |a, b| Value::number(T::of(a)), b;
+            [S: Data<Elem = T>, D: Dimension] &Value<T, B>, &ArrayBase<S, D>; |a, b| a, b.into_value();
+            [S: Data<Elem = T>, D: Dimension] Value<T, B>, &ArrayBase<S, D>; |a, b| a, b.into_value();
+            [S: DataOwned<Elem = T>, D: Dimension] &Value<T, B>, ArrayBase<S, D>; |a, b| a, (&b).into_value();
+            [S: DataOwned<Elem = T>, D: Dimension] Value<T, B>, ArrayBase<S, D>; |a, b| a, (&b).into_value();
+            [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, &Value<T, B>; |a, b| a.into_value(), b;
+            [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, Value<T, B>; |a, b| a.into_value(), b;
+            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, &Value<T, B>; |a, b| (&a).into_value(), b;
+            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, Value<T, B>; |a, b| (&a).into_value(), b;
         }
 
         impl<T: Scalar, B: Backend<T>> Value<T, B> {

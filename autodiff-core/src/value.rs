@@ -11,7 +11,7 @@ use crate::shape::{Lengths, Shape, broadcast_axes, checked_size, copied, same};
 use crate::tensor::Tensor;
 use ndarray::{ArcArray, Array, ArrayBase, ArrayView, Data, Dimension, IxDyn};
 use std::fmt;
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// A number or an n-dimensional array, and how it was computed.
 ///
@@ -118,6 +118,10 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         self.data
     }
 
+    pub(crate) fn into_parts(self) -> (Tensor<T>, Option<Arc<Node<T, B>>>) {
+        (self.data, self.node)
+    }
+
     pub(crate) fn node(&self) -> Option<&Arc<Node<T, B>>> {
         self.node.as_ref()
     }
@@ -134,7 +138,9 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// An elementwise operation on operands that are known to broadcast together.
     pub(crate) fn zip(&self, op: Binary, other: &Self) -> Self {
         match (&self.data, &other.data) {
-            (&Tensor::Scalar(a), &Tensor::Scalar(b)) => graph::apply_to_numbers(op, [a, b], [self, other]),
+            (&Tensor::Scalar(a), &Tensor::Scalar(b)) => {
+                graph::apply_to_numbers(op, (a, self.node.clone()), (b, other.node.clone()))
+            }
             _ => Self::apply(op, &[self, other]),
         }
     }
@@ -287,7 +293,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 
     /// The label, if there is one.
-    pub fn label(&self) -> Option<Arc<str>> {
+    pub fn label(&self) -> Option<std::sync::Arc<str>> {
         self.node.as_ref()?.existing_meta()?.label.clone()
     }
 

@@ -5,7 +5,9 @@ use autodiff::{
     linearize, no_grad, value_and_grad, value_and_grad_aux, vjp,
 };
 use ndarray::{Array2, array, s};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 
 type V = Value<f64>;
 
@@ -132,6 +134,43 @@ fn a_panic_in_a_closure_leaves_the_next_call_right() {
         assert_eq!(hessian(|x| x.powi(3), &x).item(), 12.0);
         assert_eq!(x.grad().item(), 0.0);
     }
+}
+
+#[test]
+fn what_a_checkpoint_captured_has_its_gradient() {
+    let x = V::new(array![1.0, -2.0]);
+    // The input itself, and a value of another thread, which has recorded before, and works for the function.
+    let (ask, asked) = channel::<V>();
+    let (answer, answered) = channel();
+    let worker = std::thread::spawn(move || {
+        let own = V::new(3.0);
+        asked.iter().for_each(|x| answer.send((x.square() * &own, own.clone())).expect("there is a reader"));
+    });
+    let elsewhere = move |x: &V| {
+        ask.send(x.clone()).expect("the thread is there");
+        answered.recv().expect("it answers")
+    };
+    let (_, own) = elsewhere(&x);
+    let (elsewhere, captured) = (Mutex::new(elsewhere), x.clone());
+    let f = move |x: &V| {
+        let elsewhere = elsewhere.lock().expect("no thread has panicked");
+        elsewhere(x).0 * &captured + elsewhere(&captured).0.sin()
+    };
+    let y = checkpoint(f, &x);
+    // own x^3 + sin(own x^2)
+    let (x2, own2) = (x.detach(), own.detach());
+    let argument = &own2 * x2.square();
+    let dx = 3.0 * &own2 * x2.square() + 2.0 * &own2 * &x2 * argument.cos();
+    let down = (x2.powi(3) + x2.square() * argument.cos()).sum();
+    y.backward();
+    close(&x.grad(), &dx.data());
+    close(&own.grad(), &down.data());
+    let [first] = y.grad_of(&[&x]).try_into().expect("one");
+    let [second] = first.grad_of(&[&own]).try_into().expect("one");
+    let slope = 3.0 * x2.square() + 2.0 * &x2 * argument.cos() - 2.0 * &x2 * &argument * argument.sin();
+    close(&second, &slope.sum().data());
+    drop(y);
+    worker.join().expect("it ends with its last task");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
 use crate::follow::Tangents;
 use crate::graph::{self, Primal, Sweep};
+use crate::numbering;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::transform::within;
@@ -27,13 +28,12 @@ impl<T: Scalar, B: Backend<T>> Checkpoint<T, B> {
         if !graph::is_recording() {
             return f(x);
         }
-        let inner = within(x);
-        let y = f(&inner);
+        let Run { inner, boundary, y } = Run::of(&f, x);
         // An expression would keep its operands.
         Tensor::evaluate([y.tensor()]);
         let Some((root, leaf)) = y.tracked().zip(inner.tracked()) else { return y };
-        let inputs: Vec<Value<T, B>> = (graph::captured(root, leaf.id).into_iter())
-            .filter(|node| x.tracked().is_none_or(|x| x.id != node.id))
+        let inputs: Vec<Value<T, B>> = (graph::captured(root, boundary).into_iter())
+            .filter(|node| node.id != leaf.id)
             .map(|node| Value::from_parts(Tensor::full(T::zero(), node.shape()), Some(node)))
             .collect();
         let known = Arc::new(Mutex::new(Some(y.tensor().clone())));
@@ -41,11 +41,27 @@ impl<T: Scalar, B: Backend<T>> Checkpoint<T, B> {
         Value::apply(Checkpoint { f, known }, &inputs)
     }
 
-    /// The computation once more: its input, and its result.
-    fn again(&self, at: &Primal<'_, T, B>) -> (Value<T, B>, Value<T, B>) {
-        let inner = within(&at.single().x(0));
-        let y = (self.f)(&inner);
-        (inner, y)
+    /// The computation once more.
+    fn again(&self, at: &Primal<'_, T, B>) -> Run<T, B> {
+        Run::of(&self.f, &at.single().x(0))
+    }
+}
+
+/// The function at work.
+struct Run<T: Scalar, B: Backend<T>> {
+    /// Its input, apart from what it captured, which may be the same value.
+    inner: Value<T, B>,
+    /// What it was given or captured has smaller numbers than this, and what it made has not.
+    boundary: u64,
+    y: Value<T, B>,
+}
+
+impl<T: Scalar, B: Backend<T>> Run<T, B> {
+    fn of(f: &Function<T, B>, x: &Value<T, B>) -> Self {
+        let inner = within(x);
+        let boundary = numbering::boundary();
+        let y = f(&inner);
+        Run { inner, boundary, y }
     }
 }
 
@@ -68,14 +84,13 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
     }
     fn vjp_all(&self, at: &Primal<'_, T, B>, g: &Value<T, B>) -> Option<Vec<Option<Value<T, B>>>> {
         graph::recorded(|| {
-            let (inner, y) = self.again(at);
+            let Run { inner, boundary, y } = self.again(at);
             let leaf = inner.tracked().expect("it was made to be differentiated with respect to");
             let nodes: Vec<_> =
                 (0..at.count()).map(|i| if i == 0 { Some(leaf) } else { at.node(i) }).collect();
             let targets: Vec<_> = nodes.iter().flatten().copied().collect();
             let oldest = targets.iter().map(|node| node.id).min().unwrap_or(leaf.id);
-            let sweep =
-                Sweep { oldest, boundary: leaf.id + 1, attached: at.is_attached(), batch: at.batch() };
+            let sweep = Sweep { oldest, boundary, attached: at.is_attached(), batch: at.batch() };
             let mut found = match y.tracked() {
                 Some(root) => graph::collected(root, g.clone(), sweep, &targets),
                 None => vec![None; targets.len()],
@@ -89,11 +104,10 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         graph::recorded(|| {
-            let (inner, y) = self.again(at);
-            let leaf = inner.tracked()?;
-            let node = if i == 0 { leaf } else { at.node(i)? };
-            graph::forward(&[y.tracked()?], Tangents::from([(node.id, Some(t.clone()))]), leaf.id, at.batch())
-                .remove(0)
+            let Run { inner, boundary, y } = self.again(at);
+            let node = if i == 0 { inner.tracked()? } else { at.node(i)? };
+            let known = Tangents::from([(node.id, Some(t.clone()))]);
+            graph::forward(&[y.tracked()?], known, boundary, at.batch()).remove(0)
         })
     }
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
@@ -107,7 +121,12 @@ impl<T: Scalar, B: Backend<T>> Listed<T, B> for Checkpoint<T, B> {
             Case::new("checkpoint", &[(&[2, 3], -2.0..2.0)], |x| {
                 Checkpoint::apply(Arc::new(|x| (x.sin() * x).exp()), &x[0])
             }),
-            // What is captured: two values, one of which was made from the other and from the input.
+            // What is captured: the input itself.
+            Case::new("checkpoint", &[(&[2, 3], -2.0..2.0)], |x| {
+                let captured = x[0].clone();
+                Checkpoint::apply(Arc::new(move |x| (&captured * x.sin()).exp()), &x[0])
+            }),
+            // Two values, one of which was made from the other and from the input.
             Case::new("checkpoint", &[(&[3], -2.0..2.0), (&[2, 3], -2.0..2.0)], |x| {
                 let (a, b) = (x[1].clone(), &x[1] * &x[0]);
                 Checkpoint::apply(Arc::new(move |x| (&a * x).sin() * &b), &x[0])

@@ -25,7 +25,7 @@ use crate::parameters::{Parameters, Path};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// Derivatives, which are constants where they are taken inside `no_grad`.
 fn differentiated<T: Scalar, B: Backend<T>, const N: usize>(
