@@ -1,5 +1,5 @@
-//! What the next product of a batch reads, asked for while one is computed: each matrix is read once, and is too short for the
-//! machine to see where the reading goes.
+//! What the next product of a batch reads and writes, asked for while one is computed: each matrix is read or written once, and is
+//! too short for the machine to see where that goes.
 
 use crate::native::simd::{LINE, fetch};
 use ndarray::{ArrayView2, ArrayView3};
@@ -12,7 +12,8 @@ const BYTES: RangeInclusive<usize> = 1 << 12..=1 << 17;
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     operands: [Lines; 2],
-    /// The lines of each operand that are asked for in one step.
+    result: Lines,
+    /// The lines of each that are asked for in one step.
     share: usize,
 }
 
@@ -37,9 +38,9 @@ impl Lines {
         Some(Lines { start: x.as_ptr().cast(), count: size_of_val(x).div_ceil(LINE) })
     }
 
-    fn fetch(&mut self, count: usize) {
+    fn fetch<const WRITE: bool>(&mut self, count: usize) {
         let count = count.min(self.count);
-        fetch::<u8, false>(self.start, count);
+        fetch::<u8, WRITE>(self.start, count);
         self.start = self.start.wrapping_add(count * LINE);
         self.count -= count;
     }
@@ -53,13 +54,20 @@ impl Ahead {
 
     /// The lines of these matrices. `None` is one that has been read.
     pub fn new<T>(operands: [Option<ArrayView2<'_, T>>; 2]) -> Self {
-        Ahead { operands: operands.map(|x| x.and_then(Lines::of).unwrap_or_default()), share: 0 }
+        let operands = operands.map(|x| x.and_then(Lines::of).unwrap_or_default());
+        Ahead { operands, result: Lines::default(), share: 0 }
+    }
+
+    /// Those of the next result, too, which lies after this one.
+    pub fn with_result_after<T>(self, result: &[T]) -> Self {
+        let end = result.as_ptr_range().end;
+        Ahead { result: Lines { start: end.cast(), count: size_of_val(result).div_ceil(LINE) }, ..self }
     }
 
     /// Shares it out among so many steps.
     pub fn share(&mut self, steps: usize) {
         let [a, b] = &self.operands;
-        self.share = match a.count.max(b.count) {
+        self.share = match a.count.max(b.count).max(self.result.count) {
             0 => 0,
             count => count.div_ceil(steps),
         };
@@ -75,7 +83,8 @@ impl Ahead {
     #[inline(always)]
     pub fn step(&mut self) {
         if self.is_some() {
-            self.operands.iter_mut().for_each(|lines| lines.fetch(self.share));
+            self.operands.iter_mut().for_each(|lines| lines.fetch::<false>(self.share));
+            self.result.fetch::<true>(self.share);
         }
     }
 }

@@ -13,9 +13,11 @@ use crate::scalar::Scalar;
 /// Multiplications in a product up to which that is so.
 const MOST: usize = 32 * 32 * 32;
 
-/// The rows and columns of the tiles of small products: eight vectors of sums, where one or two have those columns.
+/// The rows and columns of the tiles of small products: eight vectors of sums, or sixteen, which need not wait for each other, where
+/// there are registers for them.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::native) enum SmallTiles {
+    EightByThirtyTwo,
     EightBySixteen,
     EightByEight,
     FourByEight,
@@ -42,7 +44,8 @@ impl SmallTiles {
             && matrix(&batch.c.view(), 0).is_standard_layout();
         match (vector, size_of::<T>()) {
             _ if !suits => None,
-            (64, 4) if n % 16 == 0 && m % 8 == 0 => Some(SmallTiles::EightBySixteen),
+            (64, 4) if n % 32 == 0 && m % 8 == 0 => Some(SmallTiles::EightByThirtyTwo),
+            (64, _) if n % 16 == 0 && m % 8 == 0 => Some(SmallTiles::EightBySixteen),
             (64, _) | (32, 4) if n % 8 == 0 && m % 8 == 0 => Some(SmallTiles::EightByEight),
             (1.., _) if n % 8 == 0 && m % 4 == 0 => Some(SmallTiles::FourByEight),
             _ => None,
@@ -52,6 +55,7 @@ impl SmallTiles {
     /// Computes a batch of which these are the tiles.
     pub fn multiply<T: Scalar>(self, batch: Batch<'_, T>) {
         match self {
+            SmallTiles::EightByThirtyTwo => simd::widest(Small::<T, 8, 32>(batch)),
             SmallTiles::EightBySixteen => simd::widest(Small::<T, 8, 16>(batch)),
             SmallTiles::EightByEight => simd::widest(Small::<T, 8, 8>(batch)),
             SmallTiles::FourByEight => simd::widest(Small::<T, 4, 8>(batch)),
@@ -71,6 +75,7 @@ impl<T: Scalar, const R: usize, const L: usize> Kernel for Small<'_, T, R, L> {
         let ((_, m, k), (_, _, n)) = (batch.a.dim(), batch.b.dim());
         let operands = [batch.a, batch.b];
         let looks_ahead = operands.iter().any(Ahead::suits);
+        let results = batch.c.dim().0;
         let by_row = matches!(Packed::of(matrix(&batch.a, 0)), Some(Packed::Rows));
         let mut packed = Buffer::default();
         if matrix(&batch.b, 0).to_slice().is_none() {
@@ -79,13 +84,16 @@ impl<T: Scalar, const R: usize, const L: usize> Kernel for Small<'_, T, R, L> {
         batch.each(
             #[inline(always)]
             |i, a, b, beta, c| {
+                let (rows, columns) = (ByRow(a), a.reversed_axes().to_slice());
+                let c = c.as_slice_mut().expect("one piece");
                 let mut ahead = Ahead::default();
                 if looks_ahead {
                     ahead = Ahead::new(next(&operands, i));
+                    if i + 1 < results {
+                        ahead = ahead.with_result_after(c);
+                    }
                     ahead.share(m / R * (n / L));
                 }
-                let (rows, columns) = (ByRow(a), a.reversed_axes().to_slice());
-                let c = c.as_slice_mut().expect("one piece");
                 for j in (0..n).step_by(L) {
                     let (elements, stride) = match b.to_slice() {
                         Some(all) => (&all[j..], n),
