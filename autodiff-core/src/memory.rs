@@ -23,6 +23,7 @@ use crate::native::Kernels;
 use crate::native::simd::LINE;
 use crate::scalar::Scalar;
 use ndarray::{ArcArray, Array1, ArrayD, IxDyn, s};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +31,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes from which on memory is kept: the system's allocator keeps less itself, and is as fast.
 const LEAST: usize = 64 * 1024;
+
+/// Bytes that one task clears, and with which a thread is worth its waking.
+const TASK: usize = 1 << 20;
 
 static LIMIT: AtomicUsize = AtomicUsize::new(1 << 30);
 
@@ -142,7 +146,7 @@ impl<T: Scalar> Buffer<T> {
     fn zeros(len: usize) -> Self {
         match Self::kept(len) {
             Some(mut buffer) => {
-                buffer.fill(T::zero());
+                buffer.par_chunks_mut(TASK / size_of::<T>()).for_each(|part| part.fill(T::zero()));
                 buffer
             }
             // The system's memory is zeros before it is touched.
