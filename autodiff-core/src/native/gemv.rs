@@ -2,9 +2,9 @@
 
 use super::gemm::scaled;
 use super::math::MulAdd;
-use super::simd::{self, Kernel};
+use super::simd::{self, Kernel, LINE};
 use crate::scalar::Scalar;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 use smallvec::SmallVec;
 
 /// Which of a matrix's rows and columns lie in one piece each.
@@ -46,9 +46,12 @@ pub(super) fn gemv<T: Scalar>(
     if !a.is_empty() {
         simd::widest(Product { packed, a, x, sums: &mut sums });
     }
-    for (column, sums) in c.columns_mut().into_iter().zip(sums.chunks_exact(a.nrows().max(1))) {
-        for (y, &sum) in column.into_iter().zip(sums) {
-            *y = scaled(alpha, sum, beta, *y);
+    for (mut column, sums) in c.columns_mut().into_iter().zip(sums.chunks_exact(a.nrows().max(1))) {
+        match alpha == T::one() && beta == T::zero() {
+            true => column.assign(&ArrayView1::from(sums)),
+            false => {
+                column.zip_mut_with(&ArrayView1::from(sums), |y, &sum| *y = scaled(alpha, sum, beta, *y))
+            }
         }
     }
 }
@@ -67,34 +70,69 @@ impl<T: Scalar> Kernel for Product<'_, T> {
     #[inline(always)]
     fn run<F: MulAdd>(self) {
         let (m, k) = self.a.dim();
+        let piece = if matches!(self.packed, Packed::Rows) { k } else { m };
+        match m * k * size_of::<T>() > NEAR && piece * size_of::<T>() <= SHORT {
+            true => self.product::<F, true>(),
+            false => self.product::<F, false>(),
+        }
+    }
+}
+
+/// Bytes of a matrix that stays in the first-level cache.
+const NEAR: usize = 1 << 15;
+
+/// Bytes of a row up to which the machine does not see in time where the reading goes: there is another one soon.
+const SHORT: usize = 1 << 12;
+
+impl<T: Scalar> Product<'_, T> {
+    /// The next rows, or columns, are asked for where `AHEAD`.
+    #[inline(always)]
+    fn product<F: MulAdd, const AHEAD: bool>(self) {
+        let (m, k) = self.a.dim();
         // Two columns at a time, for which the registers suffice.
         for (x, sums) in self.x.chunks(2 * k).zip(self.sums.chunks_mut(2 * m)) {
             match (self.packed, x.len() == k) {
-                (Packed::Rows, true) => dots::<F, T, 4, 1>(self.a, x, sums),
-                (Packed::Rows, false) => dots::<F, T, 4, 2>(self.a, x, sums),
-                (Packed::Columns, true) => combinations::<F, T, 1>(self.a, x, sums),
-                (Packed::Columns, false) => combinations::<F, T, 2>(self.a, x, sums),
+                (Packed::Rows, true) => dots::<F, T, 1, AHEAD>(self.a, x, sums),
+                (Packed::Rows, false) => dots::<F, T, 2, AHEAD>(self.a, x, sums),
+                (Packed::Columns, true) => combinations::<F, T, 1, AHEAD>(self.a, x, sums),
+                (Packed::Columns, false) => combinations::<F, T, 2, AHEAD>(self.a, x, sums),
             }
         }
     }
 }
 
-/// Of each row of `a` and each of `N` columns: `R` rows at a time.
+/// Asks for what lies `ahead` elements after a chunk, where `AHEAD`. Chunks of half a line are read slower than caches bring them.
 #[inline(always)]
-fn dots<F: MulAdd, T: Scalar, const R: usize, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
+fn look_ahead<T, const L: usize, const AHEAD: bool>(chunk: &[T; L], ahead: isize) {
+    if AHEAD && size_of_val(chunk) == LINE {
+        simd::fetch::<T, false>(chunk.as_ptr().wrapping_offset(ahead), 1);
+    }
+}
+
+/// Rows, or columns, that are read side by side.
+const TOGETHER: usize = 4;
+
+/// Of each row of `a` and each of `N` columns.
+#[inline(always)]
+fn dots<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
+    a: ArrayView2<'_, T>,
+    x: &[T],
+    sums: &mut [T],
+) {
     let (m, k) = a.dim();
+    let ahead = TOGETHER as isize * a.strides()[0];
     let row = |i: usize| a.index_axis_move(Axis(0), i).to_slice().expect("packed rows");
     let x: [&[T]; N] = std::array::from_fn(|j| &x[j * k..(j + 1) * k]);
-    for i in (0..m - m % R).step_by(R) {
-        let found = dot::<F, T, R, N>(std::array::from_fn(|r| row(i + r)), x);
+    for i in (0..m - m % TOGETHER).step_by(TOGETHER) {
+        let found = dot::<F, T, TOGETHER, N, AHEAD>(std::array::from_fn(|r| row(i + r)), x, ahead);
         for (r, found) in found.into_iter().enumerate() {
             for (j, [found]) in found.into_iter().enumerate() {
                 sums[j * m + i + r] = found;
             }
         }
     }
-    for i in m - m % R..m {
-        let [found] = dot::<F, T, 1, N>([row(i)], x);
+    for i in m - m % TOGETHER..m {
+        let [found] = dot::<F, T, 1, N, false>([row(i)], x, 0);
         for (j, [found]) in found.into_iter().enumerate() {
             sums[j * m + i] = found;
         }
@@ -107,13 +145,18 @@ const LANES: usize = 8;
 /// Of each of some rows and each of some columns. How many there are changes no bit.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // of loops over iterators, the compiler does not make vectors here
-fn dot<F: MulAdd, T: Scalar, const R: usize, const N: usize>(a: [&[T]; R], x: [&[T]; N]) -> [[[T; 1]; N]; R] {
+fn dot<F: MulAdd, T: Scalar, const R: usize, const N: usize, const AHEAD: bool>(
+    a: [&[T]; R],
+    x: [&[T]; N],
+    ahead: isize,
+) -> [[[T; 1]; N]; R] {
     let k = a[0].len();
     let (a, x) = (a.map(|a| a[..k].as_chunks::<LANES>()), x.map(|x| x[..k].as_chunks::<LANES>()));
     let (rows, columns) = (a.map(|(row, _)| row), x.map(|(column, _)| column));
     let mut eight = [[[T::zero(); LANES]; N]; R];
     for i in 0..k / LANES {
         for r in 0..R {
+            look_ahead::<T, LANES, AHEAD>(&rows[r][i], ahead);
             for j in 0..N {
                 for l in 0..LANES {
                     eight[r][j][l] = F::add_product(rows[r][i][l], columns[j][i][l], eight[r][j][l]);
@@ -184,12 +227,15 @@ fn add_products<F: MulAdd, T: Scalar, const L: usize, const R: usize, const N: u
 
 /// The sums of the columns of `a` times the elements of each of `N` columns.
 #[inline(always)]
-fn combinations<F: MulAdd, T: Scalar, const N: usize>(a: ArrayView2<'_, T>, x: &[T], sums: &mut [T]) {
+fn combinations<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
+    a: ArrayView2<'_, T>,
+    x: &[T],
+    sums: &mut [T],
+) {
     /// Sums that stay in the first-level cache.
     const BLOCK: usize = 1024;
-    /// Columns that are added in one passage over the sums.
-    const TOGETHER: usize = 4;
     let (m, k) = a.dim();
+    let ahead = TOGETHER as isize * a.strides()[1];
     for start in (0..m).step_by(BLOCK) {
         let rows = start..m.min(start + BLOCK);
         let column = |j: usize| {
@@ -205,37 +251,40 @@ fn combinations<F: MulAdd, T: Scalar, const N: usize>(a: ArrayView2<'_, T>, x: &
         for first in (0..k - k % TOGETHER).step_by(TOGETHER) {
             let columns = std::array::from_fn(|i| column(first + i));
             let x = std::array::from_fn(|j| *x[j * k + first..].first_chunk().expect("as many are left"));
-            add_columns::<F, T, TOGETHER, N>(columns, x, &mut sums);
+            add_columns::<F, T, TOGETHER, N, AHEAD>(columns, x, &mut sums, ahead);
         }
         for j in k - k % TOGETHER..k {
-            add_columns::<F, T, 1, N>([column(j)], std::array::from_fn(|n| [x[n * k + j]]), &mut sums);
+            let x = std::array::from_fn(|n| [x[n * k + j]]);
+            add_columns::<F, T, 1, N, false>([column(j)], x, &mut sums, 0);
         }
     }
 }
 
 /// Adds `C` columns, each times its number for each of the sums.
 #[inline(always)]
-fn add_columns<F: MulAdd, T: Scalar, const C: usize, const N: usize>(
+fn add_columns<F: MulAdd, T: Scalar, const C: usize, const N: usize, const AHEAD: bool>(
     columns: [&[T]; C],
     x: [[T; C]; N],
     sums: &mut [&mut [T]; N],
+    ahead: isize,
 ) {
     let in_lines = match size_of::<T>() {
-        4 => add_chunks::<F, T, 16, C, N>(0, columns, x, sums),
-        _ => add_chunks::<F, T, 8, C, N>(0, columns, x, sums),
+        4 => add_chunks::<F, T, 16, C, N, AHEAD>(0, columns, x, sums, ahead),
+        _ => add_chunks::<F, T, 8, C, N, AHEAD>(0, columns, x, sums, ahead),
     };
-    let in_fours = add_chunks::<F, T, 4, C, N>(in_lines, columns, x, sums);
-    add_chunks::<F, T, 1, C, N>(in_fours, columns, x, sums);
+    let in_fours = add_chunks::<F, T, 4, C, N, false>(in_lines, columns, x, sums, 0);
+    add_chunks::<F, T, 1, C, N, false>(in_fours, columns, x, sums, 0);
 }
 
 /// The same for the elements from `start` on, `L` at a time, as far as these go; where that is.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // as above
-fn add_chunks<F: MulAdd, T: Scalar, const L: usize, const C: usize, const N: usize>(
+fn add_chunks<F: MulAdd, T: Scalar, const L: usize, const C: usize, const N: usize, const AHEAD: bool>(
     start: usize,
     columns: [&[T]; C],
     x: [[T; C]; N],
     sums: &mut [&mut [T]; N],
+    ahead: isize,
 ) -> usize {
     let columns = columns.map(|column| column[start..].as_chunks::<L>().0);
     let chunks = sums.each_mut().map(|sums| sums[start..].as_chunks_mut::<L>().0);
@@ -243,6 +292,9 @@ fn add_chunks<F: MulAdd, T: Scalar, const L: usize, const C: usize, const N: usi
     for i in 0..count {
         // The compiler is not to take several chunks at once: it would gather their elements.
         let i = std::hint::black_box(i);
+        for column in columns {
+            look_ahead::<T, L, AHEAD>(&column[i], ahead);
+        }
         for n in 0..N {
             let mut sum = chunks[n][i];
             for c in 0..C {
