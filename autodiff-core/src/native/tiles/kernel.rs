@@ -52,6 +52,7 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
         let Tiles { output, left, strip, panel } = self;
         let (alpha, beta) = (output.alpha, output.beta);
         let is_whole = panel.fresh == (0..L);
+        let is_plain = is_whole && alpha == T::one() && beta == T::zero();
         let fresh = &panel.fresh;
         // Tiles wait for the sums they go on with, unless these are asked for one tile before.
         let is_far = output.ahead.is_some() || output.c.len() * size_of::<T>() > ROWS;
@@ -76,13 +77,19 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
             }
             output.ahead.step();
             let sums = left.add::<F, R, L>(first, start, panel, sums);
+            if is_plain && first == start {
+                unrolled!(r, R, {
+                    let mut row = output.c.index_axis_mut(Axis(0), start + r);
+                    let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
+                    *c.first_chunk_mut().expect("a vector of columns") = sums[r];
+                });
+                continue;
+            }
+            // As in `gemv`: what is done with them is not to tell the compiler which of them to make vectors of.
+            let sums = std::hint::black_box(sums);
             for r in first - start..R {
                 let mut row = output.c.index_axis_mut(Axis(0), start + r);
                 let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
-                if is_whole && alpha == T::one() && beta == T::zero() {
-                    *c.first_chunk_mut().expect("a vector of columns") = sums[r];
-                    continue;
-                }
                 for (c, &sum) in c[fresh.clone()].iter_mut().zip(&sums[r][fresh.clone()]) {
                     *c = scaled(alpha, sum, beta, *c);
                 }
@@ -91,8 +98,7 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
     }
 }
 
-/// Rows that lie in one piece each. (Sums in a `black_box`, as in `gemv`: what is done with them is not to tell the compiler which of
-/// them to make vectors of.)
+/// Rows that lie in one piece each.
 #[derive(Clone, Copy)]
 pub(super) struct ByRow<'a, T>(pub ArrayView2<'a, T>);
 
@@ -121,7 +127,7 @@ impl<T: Scalar> Rows<T> for ByRow<'_, T> {
                 }
             });
         }
-        std::hint::black_box(sums)
+        sums
     }
 }
 
@@ -163,7 +169,7 @@ impl<T: Scalar> Rows<T> for ByColumn<'_, T> {
             let b: &[T; L] = b.first_chunk().expect("a vector of columns");
             add_products::<F, T, R, L>(a, b, &mut sums);
         }
-        std::hint::black_box(sums)
+        sums
     }
 }
 
@@ -188,6 +194,6 @@ impl<T: Scalar> Rows<T> for ByTile<'_, T> {
         for (a, b) in tile.as_chunks::<R>().0.iter().zip(panel.elements.as_chunks::<L>().0) {
             add_products::<F, T, R, L>(a, b, &mut sums);
         }
-        std::hint::black_box(sums)
+        sums
     }
 }

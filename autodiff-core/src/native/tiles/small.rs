@@ -112,12 +112,18 @@ impl<T: Scalar, const R: usize, const L: usize> Kernel for Small<'_, T, R, L> {
                             }
                             _ => rows.add::<F, R, L>(start, start, &panel, zeros),
                         };
+                        if beta == T::zero() {
+                            for (row, sums) in c[start * n..].chunks_exact_mut(n).zip(&sums) {
+                                let c: &mut [T; L] = row[j..].first_chunk_mut().expect("whole tiles");
+                                *c = *sums;
+                            }
+                            continue;
+                        }
+                        // As in `gemv`: what is done with them is not to tell the compiler what to make vectors of.
+                        let sums = std::hint::black_box(sums);
                         for (row, sums) in c[start * n..].chunks_exact_mut(n).zip(&sums) {
                             let c: &mut [T; L] = row[j..].first_chunk_mut().expect("whole tiles");
-                            match beta == T::zero() {
-                                true => *c = *sums,
-                                false => c.iter_mut().zip(sums).for_each(|(c, &sum)| *c = sum + *c),
-                            }
+                            c.iter_mut().zip(sums).for_each(|(c, &sum)| *c = sum + *c);
                         }
                     }
                 }
