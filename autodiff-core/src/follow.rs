@@ -18,12 +18,12 @@ use crate::value::Value;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use triomphe::Arc;
 
 /// The tangents of nodes, by their numbers; `None` where they depend on nothing that has one.
-pub(crate) type Tangents<T, B> = HashMap<u64, Option<Value<T, B>>>;
+pub(crate) type Tangents<T, B> = BTreeMap<u64, Option<Value<T, B>>>;
 
 /// A function at work whose tangents are taken.
 struct Follower<T: Scalar, B: Backend<T>> {
