@@ -9,6 +9,7 @@ use crate::shape::{Shape, copied};
 use crate::tensor::Tensor;
 use crate::value::Value;
 use once_cell::race::OnceBox;
+use smallvec::SmallVec;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use triomphe::{Arc, UniqueArc};
 
@@ -266,25 +267,33 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
         self.is_leaf() || self.existing_meta().is_some_and(|meta| meta.retain)
     }
 
+    fn has_operands(&self) -> bool {
+        match &self.source {
+            Source::Operation(operation) => (0..operation.count()).any(|i| operation.node(i).is_some()),
+            Source::Leaf(_) | Source::Constant(_) => false,
+        }
+    }
+
     /// Takes the operands out of a node about to be dropped, and of those that nothing else holds gives one, and adds the others
     /// to `more`.
-    fn orphans(&mut self, more: &mut Vec<UniqueArc<Self>>) -> Option<UniqueArc<Self>> {
-        // One whose last other holder lets go of it just now is dropped here, in a loop of its own.
-        let orphan = |node: &mut Option<Arc<Self>>| Arc::try_unique(node.take()?).ok();
-        match &mut self.source {
-            Source::Operation(Operation::Numbers { nodes: [a, b], .. }) => match (orphan(a), orphan(b)) {
-                (Some(a), Some(b)) => {
-                    more.push(b);
-                    Some(a)
-                }
-                (a, b) => a.or(b),
-            },
-            Source::Operation(Operation::Arrays(arrays)) => {
-                more.extend(arrays.edges.iter_mut().filter_map(|edge| orphan(&mut edge.node)));
-                more.pop()
+    fn orphans(&mut self, more: &mut SmallVec<[UniqueArc<Self>; 4]>) -> Option<UniqueArc<Self>> {
+        let mut first = None;
+        let mut take = |node: &mut Option<Arc<Self>>| {
+            // One whose last other holder lets go of it just now is dropped here, in a loop of its own.
+            if let Some(Ok(orphan)) = node.take().map(Arc::try_unique)
+                && let Some(other) = first.replace(orphan)
+            {
+                more.push(other);
             }
-            Source::Leaf(_) | Source::Constant(_) => None,
+        };
+        match &mut self.source {
+            Source::Operation(Operation::Numbers { nodes, .. }) => nodes.iter_mut().for_each(take),
+            Source::Operation(Operation::Arrays(arrays)) => {
+                arrays.edges.iter_mut().for_each(|edge| take(&mut edge.node));
+            }
+            Source::Leaf(_) | Source::Constant(_) => {}
         }
+        first
     }
 }
 
@@ -292,10 +301,12 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
 impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
     #[inline]
     fn drop(&mut self) {
-        let mut more = Vec::new();
+        if !self.has_operands() {
+            return; // It is what a turn of the loop below has left.
+        }
+        let mut more = SmallVec::new();
         let mut next = self.orphans(&mut more);
         while let Some(node) = next.or_else(|| more.pop()) {
-            // What is left of it has no operands, and is dropped without another turn.
             next = UniqueArc::into_inner(node).orphans(&mut more);
         }
     }
