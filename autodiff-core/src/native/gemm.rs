@@ -39,11 +39,13 @@ pub(super) fn products<T: Scalar>(batch: Batch<'_, T>) {
     let mut workspace = Workspace::default();
     let operands = [batch.a, batch.b];
     let looks_ahead = Workspace::looks_ahead(&operands);
+    let shared = batch.in_parts;
     batch.each(|i, a, b, beta, c| {
         if looks_ahead {
             workspace.look_ahead(next(&operands, i));
         }
-        in_parts(parts_of(&a, &b), T::one(), a, b, beta, c, &mut workspace);
+        let parts = if shared { parts_of(&a, &b) } else { 1 };
+        in_parts(parts, T::one(), a, b, beta, c, &mut workspace);
     });
 }
 

@@ -26,9 +26,14 @@ pub(crate) fn matmul<T: Scalar>(
         c.fill(T::zero());
         return c;
     }
-    products(a, b, c.view_mut(), full, run);
+    let most = batch.iter().copied().max().unwrap_or(1);
+    let together = most / (MANY * rayon::current_num_threads());
+    products(a, b, c.view_mut(), full, together, run);
     c
 }
+
+/// Tasks for each thread with which none has to wait long for the others at the end.
+const MANY: usize = 8;
 
 /// Products of matrices, one after another: along the first axis, each array has length 1 or a common length.
 #[derive(Debug)]
@@ -39,6 +44,9 @@ pub struct Batch<'a, T> {
     pub(super) c: ArrayViewMut3<'a, T>,
     /// Whether `c` holds what they are added to.
     pub(super) adds: bool,
+    /// Whether threads share single products, too: not where there are many for each. (In parts, an operand is brought together
+    /// several times.)
+    pub(super) in_parts: bool,
 }
 
 impl<T: Scalar> Batch<'_, T> {
@@ -72,20 +80,24 @@ pub(super) fn next<'a, T>(operands: &[ArrayView3<'a, T>; 2], place: usize) -> [O
     operands.map(|x| (place + 1 < x.dim().0).then(|| matrix(&x, place + 1)))
 }
 
-/// The products of the matrices in the last two axes, where the leading ones have the lengths `full`, or 1.
+/// The products of the matrices in the last two axes, where the leading ones have the lengths `full`, or 1. There are many where
+/// as many as `together` make a task; where that is 0, threads share single ones.
 fn products<T: Scalar>(
     a: ArrayViewD<'_, T>,
     b: ArrayViewD<'_, T>,
     mut c: ArrayViewMutD<'_, T>,
     full: Vec<usize>,
+    together: usize,
     run: impl Fn(Batch<'_, T>) + Copy + Sync,
 ) {
     let axes = full.len();
     let one = c.shape()[axes..].iter().product::<usize>().saturating_mul(a.len_of(Axis(axes + 1)));
     // Threads add to different results. Of a few products, `gemm` shares those that are worth it.
     let longest = (0..axes).filter(|&axis| c.shape()[axis] > 1).max_by_key(|&axis| c.shape()[axis]);
+    let in_parts = together == 0;
+    let least = if in_parts { 2 * rayon::current_num_threads() } else { together + 1 };
     if let Some(axis) = longest
-        && (parts(one) < 2 || c.shape()[axis] >= 2 * rayon::current_num_threads())
+        && (parts(one) < 2 || c.shape()[axis] >= least)
         && parts(one.saturating_mul(full.iter().product())) > 1
     {
         let at = full[axis] / 2;
@@ -94,7 +106,10 @@ fn products<T: Scalar>(
             (halves(a, axis, at), halves(b, axis, at), c.split_at(axis, at));
         let (mut first, mut second) = (full.clone(), full);
         (first[axis.0], second[axis.0]) = (at, second[axis.0] - at);
-        rayon::join(|| products(a, b, c, first, run), || products(a_rest, b_rest, c_rest, second, run));
+        rayon::join(
+            || products(a, b, c, first, together, run),
+            || products(a_rest, b_rest, c_rest, second, together, run),
+        );
         return;
     }
     let Some((_, outer)) = full.split_last() else {
@@ -103,7 +118,7 @@ fn products<T: Scalar>(
             (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
         let c: ArrayViewMut2<'_, T> = c.into_dimensionality().expect(two);
         let (a, b, c) = (a.insert_axis(first), b.insert_axis(first), c.insert_axis(first));
-        return run(Batch { a, b, c, adds: false });
+        return run(Batch { a, b, c, adds: false, in_parts });
     };
     let kept = c.shape()[..axes].to_vec();
     let mut index = vec![0; axes - 1];
@@ -116,7 +131,7 @@ fn products<T: Scalar>(
         }
         // Where several products are added up, the first overwrites what memory held.
         let adds = index.iter().zip(&kept).any(|(&i, &n)| n == 1 && i > 0);
-        run(Batch { a, b, c: out.into_dimensionality().expect("three axes remain"), adds });
+        run(Batch { a, b, c: out.into_dimensionality().expect("three axes remain"), adds, in_parts });
         if !advance(&mut index, outer) {
             return;
         }

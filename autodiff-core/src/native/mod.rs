@@ -100,7 +100,7 @@ macro_rules! kernels {
                 adds: bool,
                 c: ArrayViewMut3<'_, $t>,
             ) -> bool {
-                gemm::small_products(Batch { a, b, c, adds }).is_none()
+                gemm::small_products(Batch { a, b, c, adds, in_parts: false }).is_none()
             }
         }
     )* };

@@ -166,7 +166,7 @@ mod tests {
                     *want = if adds || (is_sum && i > 0) { sum + *want } else { sum };
                 }
             }
-            let batch = Batch { a: a.view(), b: b.view(), c: c.view_mut(), adds };
+            let batch = Batch { a: a.view(), b: b.view(), c: c.view_mut(), adds, in_parts: false };
             let tiles = SmallTiles::for_vectors(vector, &batch);
             tiles.unwrap_or_else(|| panic!("{m} by {k} by {n}, {vector} bytes: no tiles")).multiply(batch);
             assert_eq!(c, want, "{m} by {k} by {n}, {vector} bytes, layout {layout}");
@@ -190,7 +190,7 @@ mod tests {
             let (a, b) = (matrices::<f64>([2, m, k], false), matrices::<f64>([2, k, n], false));
             let mut c = matrices::<f64>([2, m, n], false);
             let a = a.slice(ndarray::s![.., ..;step, ..]);
-            let batch = Batch { a, b: b.view(), c: c.view_mut(), adds: false };
+            let batch = Batch { a, b: b.view(), c: c.view_mut(), adds: false, in_parts: false };
             SmallTiles::for_vectors(32, &batch).is_some()
         };
         assert!(have_tiles([8, 3, 8], 1));
@@ -200,7 +200,7 @@ mod tests {
         assert!(!have_tiles([64, 64, 64], 1), "not small");
         assert!(!have_tiles([8, 0, 8], 1), "an empty sum");
         let (none, mut c) = (matrices::<f64>([0, 8, 8], false), matrices([0, 8, 8], false));
-        let batch = Batch { a: none.view(), b: none.view(), c: c.view_mut(), adds: false };
+        let batch = Batch { a: none.view(), b: none.view(), c: c.view_mut(), adds: false, in_parts: false };
         assert!(SmallTiles::for_vectors(32, &batch).is_none(), "no matrices");
     }
 }
