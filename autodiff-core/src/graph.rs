@@ -267,8 +267,7 @@ pub(crate) fn apply_to_numbers<T: Scalar, B: Backend<T>>(
 ) -> Value<T, B> {
     let output = op.call(a, b);
     let data = Tensor::Scalar(output);
-    let is_tracked = |node: &Option<Arc<Node<T, B>>>| node.as_ref().is_some_and(|node| !node.is_constant());
-    if !RECORDING.get() || !(is_tracked(&left) || is_tracked(&right)) {
+    if !RECORDING.get() || [&left, &right].into_iter().flatten().all(|node| node.is_constant()) {
         return Value::from_parts(data, None);
     }
     let at = AtNumbers { inputs: [a, b], output };

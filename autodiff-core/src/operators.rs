@@ -28,7 +28,7 @@ impl<T: Scalar, B: Backend<T>> Side<T, B> for Value<T, B> {
 
     #[inline]
     fn into_node(self) -> Option<Arc<Node<T, B>>> {
-        self.into_parts().1
+        Value::into_node(self)
     }
 }
 

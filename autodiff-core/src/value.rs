@@ -118,8 +118,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         self.data
     }
 
-    pub(crate) fn into_parts(self) -> (Tensor<T>, Option<Arc<Node<T, B>>>) {
-        (self.data, self.node)
+    pub(crate) fn into_node(self) -> Option<Arc<Node<T, B>>> {
+        self.node
     }
 
     pub(crate) fn node(&self) -> Option<&Arc<Node<T, B>>> {
