@@ -77,9 +77,9 @@ fn newton(loss: impl Fn(&Value) -> Value + Copy, start: &Value) -> (Value, Vec<P
         if norm < 1e-12 {
             break;
         }
-        let (step, iterations) = conjugate_gradients(&hessian, &-&g.detach(), 1e-3 * norm);
+        let (step, iterations) = conjugate_gradients(&hessian, &-&g, 1e-3 * norm);
         products += 2.0 * iterations as f64;
-        w = (w + step).detach();
+        w = w + step;
     }
     (w, steps)
 }
@@ -93,7 +93,7 @@ fn conjugate_gradients(h: &LinearMap<Value>, b: &Value, enough: f64) -> (Value, 
         if square.sqrt() < enough {
             return (p, iteration);
         }
-        let image = h(&direction).detach();
+        let image = h(&direction);
         let length = square / dot(&direction, &image);
         p += &direction * length;
         residual -= image * length;
@@ -114,7 +114,7 @@ fn descent(loss: impl Fn(&Value) -> Value + Copy, start: &Value, products: f64) 
     for step in 0..(products / 2.0) as usize {
         let (_, g) = value_and_grad(loss, &w);
         steps.push(Progress { products: 2.0 * (step + 1) as f64, norm: dot(&g, &g).sqrt() });
-        w = (w - g * 0.5).detach();
+        w = w - g * 0.5;
     }
     steps
 }

@@ -2,6 +2,7 @@
 
 use crate::memory;
 use crate::scalar::Scalar;
+use crate::threads;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Zip};
 
 /// Elements with which a thread is worth its waking.
@@ -38,7 +39,7 @@ fn each<T: Scalar>(to: ArrayViewMutD<'_, T>, from: ArrayViewD<'_, T>, f: impl Fn
         Some(axis) if to.len() >= 2 * TASK && rayon::current_num_threads() > 1 => {
             let (at, axis) = (axis.len / 2, axis.axis);
             let ((to, to_rest), (from, from_rest)) = (to.split_at(axis, at), from.split_at(axis, at));
-            rayon::join(|| each(to, from, f), || each(to_rest, from_rest, f));
+            threads::join(|| each(to, from, f), || each(to_rest, from_rest, f));
         }
         _ => rows(to, from, f),
     }

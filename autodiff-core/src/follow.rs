@@ -61,6 +61,12 @@ fn with<R>(innermost: Option<Rc<Link>>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Runs `f` with no function followed.
+#[inline]
+pub(crate) fn followed_by_none<R>(f: impl FnOnce() -> R) -> R {
+    if is_following() { with(None, f) } else { f() }
+}
+
 /// Runs `f`, and gives the tangents of what it recorded, as far as they are known, and those given, of what is there already.
 pub(crate) fn following<T: Scalar, B: Backend<T>, R>(
     given: &[(&Arc<Node<T, B>>, Value<T, B>)],

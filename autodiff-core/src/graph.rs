@@ -444,11 +444,7 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     Tensor::evaluate(found.iter().map(|(_, part)| part).chain([data]));
     // Only now that all has succeeded is anything changed.
     for (node, part) in found {
-        let mut meta = node.meta();
-        meta.grad = Some(match meta.grad.take() {
-            None => part,
-            Some(sum) => sum.accumulate::<B>(&part),
-        });
+        node.meta().grad.add::<B>(part.into_ready());
     }
 }
 
@@ -471,15 +467,39 @@ pub(crate) fn collected<T: Scalar, B: Backend<T>>(
     sweep: Sweep,
     wrt: &[&Arc<Node<T, B>>],
 ) -> Vec<Option<Value<T, B>>> {
+    let mut numbers: Vec<u64> = wrt.iter().map(|node| node.id).collect();
+    numbers.sort_unstable();
     let mut found = vec![None; wrt.len()];
     reverse(root, seed, sweep, |node, cotangent| {
-        for (target, slot) in wrt.iter().zip(&mut found) {
-            if std::ptr::eq(Arc::as_ptr(target), node) {
-                *slot = Some(cotangent.clone());
-            }
+        if let Ok(i) = numbers.binary_search(&node.id) {
+            found[i] = Some(cotangent);
         }
     });
-    found
+    let of = |node: &&Arc<Node<T, B>>| found[numbers.binary_search(&node.id).expect("one of them")].clone();
+    wrt.iter().map(of).collect()
+}
+
+/// Whether `root` was made from other leaves than those with the numbers `own`, which rise and are larger than those of all that was
+/// recorded before.
+pub(crate) fn is_made_from_others<T: Scalar, B: Backend<T>>(root: &Arc<Node<T, B>>, own: &[u64]) -> bool {
+    let mut pending = Frontier::default();
+    let mut next = Some(root);
+    while let Some(node) = next {
+        match &node.source {
+            _ if own.first().is_none_or(|&first| node.id < first) => return true,
+            Source::Operation(operation) => {
+                for input in operation.all_tracked() {
+                    if let Err(place) = pending.find(input.id) {
+                        pending.insert(place, input.id, input);
+                    }
+                }
+            }
+            _ if own.binary_search(&node.id).is_err() => return true,
+            _ => {}
+        }
+        next = pending.pop_last();
+    }
+    false
 }
 
 /// The values with numbers below `boundary` that what `root` was made from, above it, was made from.

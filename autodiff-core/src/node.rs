@@ -1,6 +1,8 @@
 //! The recorded computation: nodes, what they keep, and a drop without recursion.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Binary};
+use crate::drops;
+use crate::gradient_sum::GradientSum;
 use crate::numbering;
 use crate::rules::elementwise::AtNumbers;
 use crate::rules::{Needs, Recorded};
@@ -10,7 +12,8 @@ use crate::tensor::Tensor;
 use crate::value::Value;
 use once_cell::race::OnceBox;
 use smallvec::SmallVec;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use triomphe::{Arc, UniqueArc};
 
 /// A value that was given, or an operation that made one.
@@ -18,7 +21,7 @@ pub(crate) struct Node<T: Scalar, B: Backend<T>> {
     /// Inputs have smaller numbers than what is made from them.
     pub id: u64,
     pub source: Source<T, B>,
-    meta: OnceBox<Mutex<Meta<T>>>,
+    meta: OnceBox<Meta<T>>,
 }
 
 pub(crate) enum Source<T: Scalar, B: Backend<T>> {
@@ -193,9 +196,34 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
 
 /// What few nodes have.
 pub(crate) struct Meta<T> {
-    pub label: Option<std::sync::Arc<str>>,
-    pub grad: Option<Tensor<T>>,
-    pub retain: bool,
+    label: Mutex<Option<std::sync::Arc<str>>>,
+    pub grad: GradientSum<T>,
+    retain: AtomicBool,
+}
+
+impl<T> Default for Meta<T> {
+    fn default() -> Self {
+        Meta { label: Mutex::new(None), grad: GradientSum::default(), retain: AtomicBool::new(false) }
+    }
+}
+
+impl<T> Meta<T> {
+    pub fn label(&self) -> Option<std::sync::Arc<str>> {
+        self.label.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_label(&self, label: &str) {
+        *self.label.lock().unwrap_or_else(PoisonError::into_inner) = Some(label.into());
+    }
+
+    /// Whether an intermediate value keeps its gradient.
+    pub fn retains(&self) -> bool {
+        self.retain.load(Relaxed)
+    }
+
+    pub fn set_retains(&self) {
+        self.retain.store(true, Relaxed);
+    }
 }
 
 impl<T: Scalar, B: Backend<T>> Node<T, B> {
@@ -238,16 +266,13 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
     }
 
     /// Label, gradient, and whether an intermediate keeps it; made at first use.
-    pub fn meta(&self) -> MutexGuard<'_, Meta<T>> {
-        let meta =
-            self.meta.get_or_init(|| Box::new(Mutex::new(Meta { label: None, grad: None, retain: false })));
-        // Nothing that can panic runs under this lock but arithmetic on checked shapes: what it guards is whole.
-        meta.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn meta(&self) -> &Meta<T> {
+        self.meta.get_or_init(Box::default)
     }
 
     /// The same, where it was ever used.
-    pub fn existing_meta(&self) -> Option<MutexGuard<'_, Meta<T>>> {
-        self.meta.get().map(|meta| meta.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn existing_meta(&self) -> Option<&Meta<T>> {
+        self.meta.get()
     }
 
     /// Of each input, its node, or its data: at least one of them.
@@ -264,7 +289,7 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
     }
 
     pub fn keeps_grad(&self) -> bool {
-        self.is_leaf() || self.existing_meta().is_some_and(|meta| meta.retain)
+        self.is_leaf() || self.existing_meta().is_some_and(Meta::retains)
     }
 
     fn has_operands(&self) -> bool {
@@ -297,7 +322,8 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
     }
 }
 
-/// Dropping a chain of a million nodes must not recurse a million deep.
+/// Dropping a chain of a million nodes must not recurse a million deep, whether they are operands of each other or captured by the
+/// functions of custom rules.
 impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
     #[inline]
     fn drop(&mut self) {
@@ -307,7 +333,23 @@ impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
         let mut more = SmallVec::new();
         let mut next = self.orphans(&mut more);
         while let Some(node) = next.or_else(|| more.pop()) {
-            next = UniqueArc::into_inner(node).orphans(&mut more);
+            let mut node = UniqueArc::into_inner(node);
+            next = node.orphans(&mut more);
+            node.drop_functions();
+        }
+        self.drop_functions();
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Node<T, B> {
+    /// Drops a rule with functions of users, and what they captured: now, or, from within the same, when that is done.
+    #[inline]
+    fn drop_functions(&mut self) {
+        if let Source::Operation(Operation::Arrays(arrays)) = &mut self.source
+            && arrays.rule.has_functions()
+        {
+            let rule = std::mem::replace(&mut arrays.rule, Recorded::Binary(Binary::add));
+            drops::in_turn(Box::new(rule));
         }
     }
 }

@@ -134,6 +134,14 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
+    /// The same, which holds on to no expression.
+    pub fn into_ready(self) -> Self {
+        match self {
+            Tensor::Lazy(lazy) => lazy.ready().clone(),
+            other => other,
+        }
+    }
+
     /// The array, where there is one.
     fn array(&self) -> Option<&Arc<Spread<T>>> {
         match self.ready() {
@@ -374,19 +382,23 @@ impl<T: Scalar> Tensor<T> {
     }
 
     /// Adds `other`, of the same shape, in place where this is the only holder of its memory.
-    pub fn accumulate<B: Backend<T>>(mut self, other: &Tensor<T>) -> Self {
-        match (&mut self, other) {
+    pub fn accumulate<B: Backend<T>>(self, other: &Tensor<T>) -> Self {
+        let mut sum = match self.pending() {
+            Some(_) => self,
+            None => self.into_ready(),
+        };
+        match (&mut sum, other) {
             (Tensor::Scalar(a), Tensor::Scalar(b)) => return Tensor::Scalar(*a + *b),
             (Tensor::Few(a), Tensor::Few(b)) => {
                 if let Some(own) = Arc::get_mut(a) {
                     own.elements_mut().iter_mut().zip(b.elements()).for_each(|(sum, &x)| *sum += x);
-                    return self;
+                    return sum;
                 }
             }
             _ => {}
         }
         if other.pending().is_none()
-            && let Some(mut own) = self.own_mut()
+            && let Some(mut own) = sum.own_mut()
         {
             match (own.as_slice_mut(), other.base().to_slice()) {
                 // Without what ndarray does beside adding, which is most of the work for some tens of numbers.
@@ -395,9 +407,9 @@ impl<T: Scalar> Tensor<T> {
                 }
                 _ => copies::add_assign(own, other.view()),
             }
-            return self;
+            return sum;
         }
-        Self::binary::<B>(Binary::add, &self, other)
+        Self::binary::<B>(Binary::add, &sum, other)
     }
 
     pub fn broadcast_to(&self, shape: &[usize]) -> Self {

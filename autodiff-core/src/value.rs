@@ -288,13 +288,13 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     #[must_use]
     pub fn with_label(mut self, label: impl AsRef<str>) -> Self {
         let node = self.node.get_or_insert_with(|| Node::constant(self.data.shape()));
-        node.meta().label = Some(label.as_ref().into());
+        node.meta().set_label(label.as_ref());
         self
     }
 
     /// The label, if there is one.
     pub fn label(&self) -> Option<std::sync::Arc<str>> {
-        self.node.as_ref()?.existing_meta()?.label.clone()
+        self.node.as_ref()?.existing_meta()?.label()
     }
 
     /// The operation that made this value, as in `"mul"`; `"leaf"` or `"constant"` where none did.
@@ -339,14 +339,14 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// ```
     pub fn retain_grad(&self) {
         if let Some(node) = self.tracked() {
-            node.meta().retain = true;
+            node.meta().set_retains();
         }
     }
 
     /// Forgets the gradient that `backward` has added up.
     pub fn zero_grad(&self) {
-        if let Some(mut meta) = self.node.as_ref().and_then(|node| node.existing_meta()) {
-            meta.grad = None;
+        if let Some(meta) = self.node.as_ref().and_then(|node| node.existing_meta()) {
+            meta.grad.forget();
         }
     }
 
@@ -368,11 +368,10 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         fn grad, try_grad(&self) -> Self {
             let zeros = || Tensor::full(T::zero(), self.shape());
             let Some(node) = self.tracked() else { return Ok(Self::from_parts(zeros(), None)) };
-            let meta = node.existing_meta();
-            if !node.is_leaf() && !meta.as_ref().is_some_and(|meta| meta.retain) {
+            if !node.keeps_grad() {
                 return Err(Error::NotRetained { op: node.op(), shape: self.shape().to_vec() });
             }
-            let grad = meta.and_then(|meta| meta.grad.clone()).unwrap_or_else(zeros);
+            let grad = node.existing_meta().and_then(|meta| meta.grad.get::<B>()).unwrap_or_else(zeros);
             Ok(Self::from_parts(grad, None))
         }
 

@@ -89,7 +89,7 @@ fn linear_maps_are_called_as_often_as_one_likes() {
         assert_eq!(push(&t).data(), pull(&t).data());
     }
     let (push, pull) = (panic_of(|| push(&V::new(1.0))), panic_of(|| pull(&V::new(1.0))));
-    assert_eq!(push, "jvp: got shape [], expected [2]");
+    assert_eq!(push, "linearize: got shape [], expected [2]");
     assert_eq!(pull, "vjp: got shape [], expected [2]");
     // By what the function captured, too.
     let w = V::new(3.0);

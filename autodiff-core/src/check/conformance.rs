@@ -153,7 +153,7 @@ pub fn batches<T: Scalar, B: Backend<T>>() {
             };
             for (i, x) in inputs.iter().enumerate() {
                 let (t, g) = (side_by_side(x, 5 * i + 2), side_by_side(&y, 3));
-                let forward = each(&t, &|t| y.try_tangent(&[(x, t)]).expect("shapes agree"));
+                let forward = each(&t, &|t| y.try_tangent("jvp", &[(x, t)]).expect("shapes agree"));
                 let reverse = each(&g, &|g| gradients(&(&y * g).sum(), &inputs).swap_remove(i));
                 for (mode, got, expected) in
                     [("forward", y.tangents(x, t), forward), ("reverse", y.cotangents(x, g), reverse)]

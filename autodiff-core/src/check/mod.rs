@@ -177,7 +177,7 @@ impl<T: Scalar, B: Backend<T>> Trial<T, B> {
             .map(|(i, x)| Value::constant(numbers::<T>(x.shape(), -1.0..1.0, 7 * i + 1)))
             .collect();
         let pairs: Vec<_> = self.leaves.iter().zip(&tangents).collect();
-        let tangent = self.y.try_tangent(&pairs).map_err(|e| e.to_string())?;
+        let tangent = self.y.try_tangent("check_grads", &pairs).map_err(|e| e.to_string())?;
         let forward = weighted(&tangent).item().as_f64();
         let along = self.gradients.iter().zip(&tangents);
         let reverse: f64 = along.map(|(g, t)| (g * t).sum().item().as_f64()).sum();

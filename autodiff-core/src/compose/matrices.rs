@@ -5,7 +5,7 @@ use crate::error::{Error, LinalgError};
 use crate::ops::where_;
 use crate::scalar::Scalar;
 use crate::value::Value;
-use ndarray::{ArcArray, Array2, IxDyn};
+use ndarray::{ArcArray, Array2, ArrayD, Axis, IxDyn};
 
 /// A norm of matrices, as NumPy's `linalg.norm` has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     ///
     /// Where a matrix is not square, or holds NaN or infinities.
     pub fn expm(&self) -> Result<Self, Error> {
+        /// A number for each matrix.
+        fn each<X>(x: ArrayD<X>) -> ArrayD<X> {
+            let ndim = x.ndim();
+            x.insert_axis(Axis(ndim)).insert_axis(Axis(ndim + 1))
+        }
         const DEGREE: usize = 13;
         // The largest norm for which the approximant is right to 2^-53: table 2.3.
         const BOUND: f64 = 5.371920351148152;
@@ -61,18 +66,15 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 reason: LinalgError::NotFinite,
             });
         }
-        let largest = size.iter().fold(0.0, |m, x| if x.as_f64() > m { x.as_f64() } else { m });
-        let (mut halvings, mut scale) = (0, 1.0);
-        while largest * scale > BOUND {
-            halvings += 1;
-            scale *= 0.5;
-        }
+        // To that of each matrix, whatever the others are: more would cost it digits.
+        let halvings =
+            size.mapv(|x| (0..).find(|&n| x.as_f64() * 0.5_f64.powi(n) <= BOUND).expect("a finite norm"));
         let mut c = [1.0; DEGREE + 1];
         for j in 1..=DEGREE {
             c[j] = c[j - 1] * (DEGREE - j + 1) as f64 / ((2 * DEGREE - j + 1) * j) as f64;
         }
         let n = self.shape()[self.ndim() - 1];
-        let a = self * T::of(scale);
+        let a = self * each(halvings.mapv(|n| T::of(0.5_f64.powi(n))));
         let a2 = a.try_matmul(&a)?;
         let a4 = a2.try_matmul(&a2)?;
         let a6 = a4.try_matmul(&a2)?;
@@ -84,8 +86,12 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         };
         let (odd, even) = (a.try_matmul(even(1)?)?, even(0)?);
         let mut result = (&even - &odd).solve(&even + &odd)?;
-        for _ in 0..halvings {
-            result = result.try_matmul(&result)?;
+        for n in 0..halvings.iter().copied().max().unwrap_or(0) {
+            let square = result.try_matmul(&result)?;
+            result = match halvings.iter().all(|&halvings| halvings > n) {
+                true => square,
+                false => where_(&each(halvings.mapv(|halvings| halvings > n)), square, result),
+            };
         }
         Ok(result)
     }

@@ -5,6 +5,7 @@ use super::gemv::{Packed, are_few, gemv};
 use super::matmul::{Batch, next};
 use super::tiles::{self, SmallTiles, Workspace};
 use crate::scalar::Scalar;
+use crate::threads;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
@@ -125,7 +126,7 @@ impl Loops {
             true => (a.split_at(axis, at), (b, b)),
             false => ((a, a), b.split_at(axis, at)),
         };
-        rayon::join(
+        threads::join(
             || self.run(parts / 2, alpha, [a, b], beta, first, &mut Workspace::default()),
             || self.run(parts - parts / 2, alpha, [a_rest, b_rest], beta, second, &mut Workspace::default()),
         );

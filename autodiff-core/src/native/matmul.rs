@@ -3,6 +3,7 @@
 use super::gemm::parts;
 use crate::memory;
 use crate::scalar::Scalar;
+use crate::threads;
 use ndarray::{
     ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMut3, ArrayViewMutD, Axis,
 };
@@ -106,7 +107,7 @@ fn products<T: Scalar>(
             (halves(a, axis, at), halves(b, axis, at), c.split_at(axis, at));
         let (mut first, mut second) = (full.clone(), full);
         (first[axis.0], second[axis.0]) = (at, second[axis.0] - at);
-        rayon::join(
+        threads::join(
             || products(a, b, c, first, together, run),
             || products(a_rest, b_rest, c_rest, second, together, run),
         );

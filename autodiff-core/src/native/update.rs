@@ -3,7 +3,7 @@
 use super::math::MulAdd;
 use super::simd::{self, Kernel};
 use crate::scalar::Scalar;
-use rayon::prelude::*;
+use crate::threads;
 
 /// Elements with which a thread is worth its waking.
 const TASK: usize = 32 * 1024;
@@ -60,7 +60,7 @@ pub fn update<T: Scalar, const N: usize>(
     let tasks: Vec<_> = parts
         .map(|(i, g)| (old.map(|old| &old[i * TASK..][..g.len()]), first(&mut rest, g.len()), g))
         .collect();
-    tasks.into_par_iter().for_each(|(old, state, g)| run(old, state, g));
+    threads::each(tasks, |(old, state, g)| run(old, state, g));
 }
 
 /// Takes the first elements of each array off.

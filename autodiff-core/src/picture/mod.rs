@@ -99,7 +99,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 id: Some(id),
                 kind: kind(node),
                 name: node.op().to_owned(),
-                label: node.existing_meta().and_then(|meta| meta.label.clone()),
+                label: node.existing_meta().and_then(|meta| meta.label()),
                 shape: node.shape().into(),
                 inputs,
             });

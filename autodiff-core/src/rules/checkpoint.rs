@@ -113,6 +113,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
         Some(self.clone().recorded())
     }
+    fn has_functions(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Scalar, B: Backend<T>> Listed<T, B> for Checkpoint<T, B> {

@@ -142,6 +142,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Custom<T, B> {
             Derivative::Vjp(_) => self.transposed(at, t, i, output.shape(), t.shape()),
         })
     }
+    fn has_functions(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Scalar, B: Backend<T>> Listed<T, B> for Custom<T, B> {
@@ -238,6 +241,9 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Hook<T, B> {
     }
     fn jvp(&self, _: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(t.clone())
+    }
+    fn has_functions(&self) -> bool {
+        true
     }
 }
 

@@ -85,6 +85,11 @@ pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether it holds functions of users, which may have captured values.
+    fn has_functions(&self) -> bool {
+        false
+    }
+
     /// Whether inputs with fewer axes than the output are aligned with its last ones.
     fn broadcasts(&self) -> bool {
         false
@@ -141,6 +146,12 @@ impl<T: Scalar, B: Backend<T>> std::ops::Deref for Recorded<T, B> {
 }
 
 impl<T: Scalar, B: Backend<T>> Recorded<T, B> {
+    /// Whether it holds functions of users, which may have captured values.
+    #[inline]
+    pub fn has_functions(&self) -> bool {
+        matches!(self, Recorded::Other(rule) if rule.has_functions())
+    }
+
     /// Whether there is a derivative at numbers, [`number_vjp`](Recorded::number_vjp).
     pub fn is_elementwise(&self) -> bool {
         !matches!(self, Recorded::Other(_))

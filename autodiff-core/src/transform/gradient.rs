@@ -1,6 +1,6 @@
 //! Gradients of functions with one number as their result.
 
-use super::{replaced, values, within, zeros};
+use super::{Inner, replaced, values, zeros};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
@@ -107,24 +107,20 @@ pub fn try_value_and_grad_aux<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Cl
     f: impl FnOnce(&P) -> (Value<T, B>, A),
     x: &P,
 ) -> Result<(Value<T, B>, P, A), Error> {
-    let (mut y, gradients, aux) = graph::recorded(|| {
-        let inner = replaced(x, |value| within(value));
-        let (y, aux) = f(&inner);
+    let inner = Inner::of(x);
+    let (y, gradients, aux) = graph::recorded(|| {
+        let (y, aux) = f(&inner.x);
         if y.len() != 1 {
             return Err(Error::Result { op: "grad", got: y.shape().to_vec() });
         }
-        let wrt = values(&inner);
+        let wrt = values(&inner.x);
         let gradients = match y.tracked() {
             None => wrt.into_iter().map(zeros).collect(),
             Some(_) => y.try_grad_of(&wrt)?,
         };
         Ok((y, gradients, aux))
     })?;
-    let mut gradients = gradients.into_iter();
-    let mut gradient = replaced(x, |_| gradients.next().expect("one for each value"));
-    if !graph::is_recording() {
-        y = y.detach();
-        gradient = replaced(&gradient, Value::detach);
-    }
-    Ok((y, gradient, aux))
+    let mut gradients = gradients.into_iter().map(|gradient| inner.outside(gradient));
+    let gradient = replaced(x, |_| gradients.next().expect("one for each value"));
+    Ok((inner.outside(y), gradient, aux))
 }

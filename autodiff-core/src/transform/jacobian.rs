@@ -1,7 +1,6 @@
 //! Whole matrices of derivatives, as one sweep with all directions side by side.
 
-use super::linear::outside;
-use super::{differentiated, directed, replaced, try_follow, try_grad, values, within};
+use super::{Inner, directed, replaced, try_follow, try_grad, values};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph::{self, with_leading};
@@ -54,10 +53,10 @@ pub fn try_jacobian<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     f: impl FnOnce(&P) -> Value<T, B>,
     x: &P,
 ) -> Result<P, Error> {
+    let inner = Inner::of(x);
     let blocks = graph::recorded(|| {
-        let inner = replaced(x, within);
-        let y = f(&inner);
-        let all = values(&inner);
+        let y = f(&inner.x);
+        let all = values(&inner.x);
         let mut blocks = Vec::with_capacity(all.len());
         for x in &all {
             blocks.push(Value::from_parts(Tensor::full(T::zero(), &joined("jacobian", &y, x)?), None));
@@ -80,7 +79,7 @@ pub fn try_jacobian<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
         }
         Ok(blocks)
     })?;
-    let mut blocks = blocks.iter().map(outside);
+    let mut blocks = blocks.into_iter().map(|block| inner.outside(block));
     Ok(replaced(x, |_| blocks.next().expect("one for each value")))
 }
 
@@ -112,17 +111,17 @@ pub fn try_hessian<T: Scalar, B: Backend<T>>(
     f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
     x: &Value<T, B>,
 ) -> Result<Value<T, B>, Error> {
-    let [matrix] = differentiated(|| {
-        let inner = within(x);
-        let gradient = try_grad(f, &inner)?;
+    let inner = Inner::of(x);
+    let matrix = graph::recorded(|| {
+        let gradient = try_grad(f, &inner.x)?;
         let shape = joined("hessian", x, x)?;
         if shape.contains(&0) {
-            return Ok([Value::from_parts(Tensor::full(T::zero(), &shape), None)]);
+            return Ok(Value::from_parts(Tensor::full(T::zero(), &shape), None));
         }
         // Symmetric: rows do for columns.
-        Ok([gradient.tangents(&inner, directions("hessian", x)?).with_shape("hessian", shape)])
+        Ok(gradient.tangents(&inner.x, directions("hessian", x)?).with_shape("hessian", shape))
     })?;
-    Ok(matrix)
+    Ok(inner.outside(matrix))
 }
 
 /// The product of the [`hessian`] at `x` with `v`, of the shape of `x`, at the cost of a few gradients.
@@ -162,12 +161,12 @@ pub fn try_hvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     x: &P,
     v: &P,
 ) -> Result<P, Error> {
+    let inner = Inner::of(x);
     let products = graph::recorded(|| {
-        let inner = replaced(x, within);
-        let directed = directed("hvp", &inner, v)?;
-        Ok(try_follow(&directed, || try_grad(f, &inner), |gradient| values(gradient))?.1)
+        let directed = directed("hvp", &inner.x, v)?;
+        Ok(try_follow("hvp", &directed, || try_grad(f, &inner.x), |gradient| values(gradient))?.1)
     })?;
-    let mut products = products.iter().map(outside);
+    let mut products = products.into_iter().map(|product| inner.outside(product));
     Ok(replaced(x, |_| products.next().expect("one for each value")))
 }
 

@@ -1,6 +1,6 @@
 //! Derivatives in a direction, and the linear maps that a derivative is.
 
-use super::{check_shape, differentiated, directed, replaced, try_follow, values, within, zeros};
+use super::{Inner, check_shape, directed, replaced, try_follow, values, zeros};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
@@ -40,17 +40,18 @@ pub fn try_jvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     x: &P,
     tangent: &P,
 ) -> Result<(Value<T, B>, Value<T, B>), Error> {
-    let [y, dy] = differentiated(|| {
-        let inner = replaced(x, within);
-        let (y, mut dy) = try_follow(&directed("jvp", &inner, tangent)?, || Ok(f(&inner)), |y| vec![y])?;
+    let inner = Inner::of(x);
+    let (y, dy) = graph::recorded(|| {
+        let directed = directed("jvp", &inner.x, tangent)?;
+        let (y, mut dy) = try_follow("jvp", &directed, || Ok(f(&inner.x)), |y| vec![y])?;
         let dy = dy.remove(0);
         // They have most of their work in common.
         if let (Some(y), Some(dy)) = (y.tensor().pending(), dy.tensor().pending()) {
             y.accompany(dy);
         }
-        Ok([y, dy])
+        Ok((y, dy))
     })?;
-    Ok((y, dy))
+    Ok((inner.outside(y), inner.outside(dy)))
 }
 
 /// A linear map, of tangents or of cotangents, between values, or structs of them. It can be called many times, and from
@@ -77,11 +78,11 @@ pub fn linearize<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + 
     x: &P,
 ) -> (Value<T, B>, LinearMap<P, Value<T, B>>) {
     let (y, inner) = traced(f, x);
-    let result = outside(&y);
+    let result = inner.outside(y.clone());
     let push = move |tangent: &P| {
-        let mapped = differentiated(|| Ok([y.try_tangent(&directed("linearize", &inner, tangent)?)?]));
-        let [dy] = or_panic(mapped);
-        dy
+        let mapped =
+            graph::recorded(|| y.try_tangent("linearize", &directed("linearize", &inner.x, tangent)?));
+        inner.outside(or_panic(mapped))
     };
     (result, Box::new(push))
 }
@@ -108,10 +109,10 @@ pub fn vjp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + Sync +
     x: &P,
 ) -> (Value<T, B>, LinearMap<Value<T, B>, P>) {
     let (y, inner) = traced(f, x);
-    let result = outside(&y);
+    let result = inner.outside(y.clone());
     let pull = move |cotangent: &Value<T, B>| {
         or_panic(check_shape("vjp", cotangent, &y));
-        let all = values(&inner);
+        let all = values(&inner.x);
         let found = graph::recorded(|| match y.tracked() {
             None => vec![None; all.len()],
             Some(root) => {
@@ -120,8 +121,9 @@ pub fn vjp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + Sync +
                 graph::gradients(root, cotangent.clone(), None, &nodes)
             }
         });
-        let mut found = found.into_iter().zip(&all).map(|(g, x)| outside(&g.unwrap_or_else(|| zeros(x))));
-        replaced(&inner, |_| found.next().expect("one for each value"))
+        let mut found =
+            found.into_iter().zip(&all).map(|(g, x)| inner.outside(g.unwrap_or_else(|| zeros(x))));
+        replaced(&inner.x, |_| found.next().expect("one for each value"))
     };
     (result, Box::new(pull))
 }
@@ -130,14 +132,7 @@ pub fn vjp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + Sync +
 fn traced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     f: impl FnOnce(&P) -> Value<T, B>,
     x: &P,
-) -> (Value<T, B>, P) {
-    graph::recorded(|| {
-        let inner = replaced(x, within);
-        (f(&inner), inner)
-    })
-}
-
-/// A result as it is handed out, inside `no_grad` or not.
-pub(super) fn outside<T: Scalar, B: Backend<T>>(y: &Value<T, B>) -> Value<T, B> {
-    if graph::is_recording() { y.clone() } else { y.detach() }
+) -> (Value<T, B>, Inner<P>) {
+    let inner = Inner::of(x);
+    (graph::recorded(|| f(&inner.x)), inner)
 }

@@ -21,20 +21,47 @@ use crate::error::{Error, or_panic};
 use crate::follow::{self, Tangents};
 use crate::graph::{self, with_leading};
 use crate::node::Node;
+use crate::numbering;
 use crate::parameters::{Parameters, Path};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
 use triomphe::Arc;
 
-/// Derivatives, which are constants where they are taken inside `no_grad`.
-fn differentiated<T: Scalar, B: Backend<T>, const N: usize>(
-    f: impl FnOnce() -> Result<[Value<T, B>; N], Error>,
-) -> Result<[Value<T, B>; N], Error> {
-    let found = graph::recorded(f)?;
-    match graph::is_recording() {
-        true => Ok(found),
-        false => Ok(found.map(|x| x.detach())),
+/// What a function is given in the place of `x`, and what becomes of its results.
+struct Inner<P> {
+    x: P,
+    /// The numbers of the leaves that stand for constants, rising.
+    own: Vec<u64>,
+}
+
+impl<P> Inner<P> {
+    fn of<T: Scalar, B: Backend<T>>(x: &P) -> Self
+    where
+        P: Parameters<T, B> + Clone,
+    {
+        // All that is there already has smaller numbers, whichever thread recorded it: a sweep ends at it.
+        numbering::boundary();
+        let mut own = Vec::new();
+        let inner = |value: &Value<T, B>| {
+            let inner = within(value);
+            if value.tracked().is_none() {
+                own.extend(inner.id());
+            }
+            inner
+        };
+        let x = graph::recorded(|| replaced(x, inner));
+        Inner { x, own }
+    }
+
+    /// A result as it is handed out: a constant inside `no_grad`, and where it was made from constants alone, which are no leaves
+    /// but here.
+    fn outside<T: Scalar, B: Backend<T>>(&self, y: Value<T, B>) -> Value<T, B> {
+        let is_made_from_others = |node| self.own.is_empty() || graph::is_made_from_others(node, &self.own);
+        match graph::is_recording() && y.tracked().is_some_and(is_made_from_others) {
+            true => y,
+            false => y.detach(),
+        }
     }
 }
 
@@ -84,8 +111,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 
     /// The tangent of this value, given those of some that it was made from.
-    pub(crate) fn try_tangent(&self, tangents: &[(&Self, &Self)]) -> Result<Self, Error> {
-        Ok(try_tangents(&[self], tangents)?.remove(0))
+    pub(crate) fn try_tangent(&self, op: &'static str, tangents: &[(&Self, &Self)]) -> Result<Self, Error> {
+        Ok(try_tangents(op, &[self], tangents)?.remove(0))
     }
 
     /// The tangents of this value, side by side, given those of `x`, `t` (n, ...), in one sweep.
@@ -120,21 +147,23 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
 /// The tangents of some values, in one sweep, given those of some that they were made from.
 fn try_tangents<T: Scalar, B: Backend<T>>(
+    op: &'static str,
     of: &[&Value<T, B>],
     tangents: &[(&Value<T, B>, &Value<T, B>)],
 ) -> Result<Vec<Value<T, B>>, Error> {
-    let given = given(tangents)?;
+    let given = given(op, tangents)?;
     let known = given.iter().map(|(node, t)| (node.id, Some(t.clone()))).collect();
     Ok(rest(of, known, &given))
 }
 
 /// What a function makes of some values, and the tangents of those `of` it, given theirs; most are taken while it runs.
 fn try_follow<T: Scalar, B: Backend<T>, R>(
+    op: &'static str,
     tangents: &[(&Value<T, B>, &Value<T, B>)],
     f: impl FnOnce() -> Result<R, Error>,
     of: impl Fn(&R) -> Vec<&Value<T, B>>,
 ) -> Result<(R, Vec<Value<T, B>>), Error> {
-    let given = given(tangents)?;
+    let given = given(op, tangents)?;
     let (made, known) = follow::following(&given, f);
     let made = made?;
     let found = rest(&of(&made), known, &given);
@@ -145,12 +174,13 @@ fn try_follow<T: Scalar, B: Backend<T>, R>(
 type Given<'a, T, B> = Vec<(&'a Arc<Node<T, B>>, Value<T, B>)>;
 
 fn given<'a, T: Scalar, B: Backend<T>>(
+    op: &'static str,
     tangents: &[(&'a Value<T, B>, &Value<T, B>)],
 ) -> Result<Given<'a, T, B>, Error> {
     let mut given = Vec::with_capacity(tangents.len());
     for (x, t) in tangents {
-        check_shape("jvp", t, x)?;
-        given.push((x.require_tracked("jvp")?, (*t).clone()));
+        check_shape(op, t, x)?;
+        given.push((x.require_tracked(op)?, (*t).clone()));
     }
     Ok(given)
 }

@@ -8,7 +8,7 @@ use crate::memory::Buffer;
 use crate::native::reduce::fold_slice;
 use crate::native::simd::Lanes;
 use crate::scalar::Scalar;
-use rayon::prelude::*;
+use crate::threads;
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub(super) fn run<T: Scalar>(space: &Space<'_, T>, code: &Code<T>) -> (Vec<Buffe
     let tasks = tasks(space, code, &mut arrays);
     let parallel = tasks.len() > 1 && rayon::current_num_threads() > 1;
     let partials: Vec<Vec<Partials<T>>> = if parallel {
-        tasks.into_par_iter().map_init(|| Frame::new(space, code), |frame, task| frame.run(task)).collect()
+        threads::map_init(tasks, || Frame::new(space, code), |frame, task| frame.run(task))
     } else {
         let mut frame = Frame::new(space, code);
         tasks.into_iter().map(|task| frame.run(task)).collect()

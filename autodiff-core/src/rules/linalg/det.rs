@@ -41,12 +41,12 @@ impl<T: Scalar> Factored<T> {
         Tensor::new(array.into_shared())
     }
 
-    /// Whether every matrix is far from singular, and every determinant a normal number.
-    fn is_regular(&self) -> bool {
+    /// Whether every determinant is a normal number, and every pivot at least so large beside the largest.
+    fn is_regular(&self, ratio: T) -> bool {
         self.each.iter().all(|lu| {
             let pivots = || lu.factors.diag().into_iter().map(|u| u.abs());
             let largest = pivots().fold(T::zero(), |most, u| if u > most { u } else { most });
-            let least = largest * T::epsilon() * T::of(16.0 * lu.pivots.len() as f64);
+            let least = largest * ratio;
             pivots().all(|u| u > least) && (lu.pivots.is_empty() || lu.det().is_normal())
         })
     }
@@ -56,7 +56,12 @@ impl<T: Scalar> Det<T> {
     /// The gradient.
     fn slope<B: Backend<T>>(&self, at: &Primal<'_, T, B>) -> Value<T, B> {
         let x = at.x(0);
-        match self.0.is_regular() {
+        // A second derivative loses as many digits as the inverse has lost, a first one none.
+        let ratio = match at.is_attached() {
+            true => T::epsilon().sqrt().sqrt(),
+            false => T::epsilon() * T::of(16.0 * x.shape()[x.ndim() - 1] as f64),
+        };
+        match self.0.is_regular(ratio) {
             true => by_all(&at.y()) * transposed(&Inverse::of(&self.0, &x)),
             false => cofactor(&x),
         }
