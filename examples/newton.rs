@@ -79,7 +79,7 @@ fn newton(loss: impl Fn(&Value) -> Value + Copy, start: &Value) -> (Value, Vec<P
         }
         let (step, iterations) = conjugate_gradients(&hessian, &-&g, 1e-3 * norm);
         products += 2.0 * iterations as f64;
-        w = w + step;
+        w += step;
     }
     (w, steps)
 }
@@ -114,7 +114,7 @@ fn descent(loss: impl Fn(&Value) -> Value + Copy, start: &Value, products: f64) 
     for step in 0..(products / 2.0) as usize {
         let (_, g) = value_and_grad(loss, &w);
         steps.push(Progress { products: 2.0 * (step + 1) as f64, norm: dot(&g, &g).sqrt() });
-        w = w - g * 0.5;
+        w -= g * 0.5;
     }
     steps
 }

@@ -42,6 +42,13 @@ fn memory_is_reused_bounded_and_returned() {
     gradient(|x| x.tanh().sum());
     assert_eq!(gradient(f), one);
 
+    // They are added up where they lie, not as expressions that keep their terms.
+    x.zero_grad();
+    (0..20).for_each(|_| f(&x).backward());
+    assert!(x.grad().data().iter().zip(&one).all(|(&sum, &x)| (sum - 20.0 * x).abs() <= 1e-13 * sum.abs()));
+    x.zero_grad();
+    assert!(memory::kept() <= 4 * ARRAY, "{} arrays are kept", memory::kept() / ARRAY);
+
     memory::release();
     assert_eq!(memory::kept(), 0);
 

@@ -355,7 +355,10 @@ impl<T: Scalar> Tensor<T> {
         match (a.number(), b.number()) {
             (Some(a), Some(b)) => Tensor::Scalar(op.call(a, b)),
             // What a cotangent of ones is multiplied with is the product.
-            _ if matches!(op, Binary::mul | Binary::chain) && a.is_ones() && covers(b.shape(), a.shape()) => {
+            _ if matches!(op, Binary::mul | Binary::chain | Binary::absorb)
+                && a.is_ones()
+                && covers(b.shape(), a.shape()) =>
+            {
                 b.clone()
             }
             _ => Self::elementwise::<B, 2>(Elementwise::Binary(op), [a, b]),

@@ -1,7 +1,7 @@
 //! The record: repeated sweeps, shared nodes, deep and wide graphs, and what a record keeps in memory.
 
 use crate::common::panic_of;
-use autodiff::{Value, grad, jvp, no_grad, value_and_grad};
+use autodiff::{Value, checkpoint, custom_vjp, grad, jvp, no_grad, value_and_grad};
 use autodiff_core::{Fusing, with_fusing};
 use ndarray::{ArcArray1, Array1, array, s};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -245,6 +245,48 @@ fn deep_chains_of_other_kinds_fit_a_small_stack() {
         }));
         assert!(outcome.is_err());
     });
+}
+
+/// Each function holds a value that was made by the function before.
+#[test]
+fn deep_chains_of_functions_that_captured_values_fit_a_small_stack() {
+    on_a_small_stack(|| {
+        let n = 20_000;
+        let x = number(1.0);
+        let (mut p, mut v) = (x.clone(), number(1.0));
+        for _ in 0..n {
+            let at = p.clone();
+            let w = checkpoint(move |v| v - 1e-6 * &at, &v);
+            p = &p + 1e-6 * &w;
+            v = w;
+        }
+        (&p + &v).backward();
+        assert!((x.grad().item() - 1.0).abs() < 0.1);
+        drop((p, v));
+        let hooked = (0..n).fold(x.clone(), |y, _| {
+            let captured = y.clone();
+            x.hook_grad(move |g| g * captured.detach())
+        });
+        drop(hooked);
+        let custom = (0..n).fold(x.clone(), |y, _| {
+            let captured = y.clone();
+            custom_vjp("own", &[&x], |x| x[0].sin(), move |_, _, g, _| g * captured.detach())
+        });
+        custom.backward();
+        drop(custom);
+    });
+}
+
+#[test]
+fn gradients_by_many_values_take_linear_time() {
+    let start = Instant::now();
+    let x: Vec<V> = (0..200_000).map(|i| number(f64::from(i))).collect();
+    let g = grad(|x: &Vec<V>| x.iter().map(|x| x * x).sum::<V>(), &x);
+    assert!(g.iter().enumerate().all(|(i, g)| g.item() == 2.0 * i as f64));
+    let y = &x[1] * &x[2];
+    let of: Vec<f64> = y.grad_of(&[&x[2], &x[1], &x[2], &x[3]]).iter().map(V::item).collect();
+    assert_eq!(of, [1.0, 2.0, 1.0, 0.0]);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! kernels work by blocks.
 
 use crate::common::*;
-use autodiff::{Error, Triangle, check_grads, grad, jvp};
+use autodiff::{Error, Triangle, check_grads, grad, hvp, jvp};
 use ndarray::{Array2, array};
 
 fn matrix<T: Real, const M: usize, const N: usize>(rows: [[f64; N]; M]) -> V<T> {
@@ -83,6 +83,43 @@ fn the_third_derivative_of_det_is_right_where_one_singular_value_is_zero<T: Real
         let second = |a: &V<T>| along(&first, a);
         let got = along(&second, &matrix::<T, 3, 3>(*rows)).item().as_f64();
         assert!((got - want).abs() < 1e4 * T::EPSILON, "got {got}, expected {want} ({})", T::NAME);
+    }
+}
+
+fn the_second_derivative_of_det_is_right_near_singular_matrices<T: Real>() {
+    // Rotations around diag(1, 2, e), for which derivatives along R V are those along V.
+    let (c, s) = (0.6, 0.8);
+    let rotation = matrix::<T, 3, 3>([[c, -s, 0.0], [s * c, c * c, -s], [s * s, c * s, c]]).detach();
+    let direction = matrix::<T, 3, 3>([[1.0, -1.0, 0.5], [0.0, 2.0, 1.0], [-0.5, 1.0, 1.0]]).detach();
+    for e in [1e-2, 1e-4, 1e-6, 1e-9, 1e-12, 1e-14, 0.0] {
+        let a = V::<T>::new(
+            rotation.matmul(V::<T>::constant(Array2::from_diag(&array![1.0, 2.0, e].mapv(T::of)))).data(),
+        );
+        let v = rotation.matmul(&direction);
+        let second = (hvp(|a| a.det(), &a, &v) * &v).sum().item().as_f64();
+        // 2 (d1 (v22 v33 - v23 v32) + d2 (v11 v33 - v13 v31) + e (v11 v22 - v12 v21))
+        let want = 2.0 * (2.0 - 1.0 + 2.0 * (1.0 + 0.25) + e * 2.0);
+        let bound = 100.0 * T::EPSILON.powf(0.75);
+        assert!((second - want).abs() < bound, "{e}: {second}, expected {want} ({})", T::NAME);
+    }
+}
+
+fn expm_of_a_matrix_is_the_same_beside_others<T: Real>() {
+    let rows = [[1.0, 0.5], [0.2, -1.0]];
+    let a = matrix::<T, 2, 2>(rows);
+    let alone = a.expm().unwrap();
+    let slope = grad(|a| a.expm().unwrap().square().sum(), &a);
+    for large in [0.0, 30.0, 1e6, 1e9] {
+        let others = V::<T>::stack(&[a.clone(), matrix::<T, 2, 2>([[0.0, large], [0.0, 0.0]]), a.clone()], 0);
+        let together = others.expm().unwrap();
+        for i in [0, 2] {
+            assert_eq!(together.index_select(0, [i]).squeeze_axis(0).data(), alone.data(), "beside {large}");
+        }
+        assert_about(&together.index_select(0, [1]).squeeze_axis(0), &[1.0, large, 0.0, 1.0]);
+        let first = |a: &V<T>| a.expm().unwrap().index_select(0, [0]).square().sum();
+        let got = grad(first, &V::<T>::new(others.data())).index_select(0, [0]).squeeze_axis(0);
+        let want: Vec<f64> = slope.data().iter().map(|x| x.as_f64()).collect();
+        assert_about(&got, &want);
     }
 }
 
@@ -297,6 +334,8 @@ both!(
     the_gradient_of_det_is_right_at_any_rank,
     the_second_derivative_of_det_is_right_at_any_rank,
     the_third_derivative_of_det_is_right_where_one_singular_value_is_zero,
+    the_second_derivative_of_det_is_right_near_singular_matrices,
+    expm_of_a_matrix_is_the_same_beside_others,
     det_neither_overflows_on_the_way_nor_loses_small_ones,
     slogdet_of_singular_matrices_is_minus_infinity,
     matrices_that_are_not_finite,

@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod common;
+mod branches;
 mod convolution;
 mod costs;
 mod elementwise;

@@ -176,3 +176,46 @@ fn labels_and_kept_gradients_can_be_set_at_any_time() {
     });
     assert_eq!((x.grad().item(), y.grad().item()), (3200.0, 1600.0));
 }
+
+/// Large gradients of one leaf, which are added on several threads, from tasks that a waiting thread runs too.
+#[test]
+fn sweeps_in_tasks_add_to_one_leaf() {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(6).build().unwrap();
+    let (n, tasks) = (300_000, 200);
+    let (w, x) = (V::new(ndarray::Array1::<f64>::ones(n)), V::constant(ndarray::Array1::from_elem(n, 0.5)));
+    threads.scope(|scope| {
+        for _ in 0..tasks {
+            scope.spawn(|_| (&w * &x).square().sum().backward());
+        }
+    });
+    assert!(w.grad().data().iter().all(|&g| g == 0.5 * f64::from(tasks)));
+}
+
+/// A reader sees the sum before or after what is being added; one that has swept sees what it has brought.
+#[test]
+fn a_gradient_can_be_read_and_forgotten_while_others_add_to_it() {
+    let w = V::new(ndarray::Array1::<f64>::ones(100_000));
+    let (rounds, start) = (100, Barrier::new(4));
+    let sweep = || (&w * 2.0).sum().backward();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                start.wait();
+                for i in 1..=rounds {
+                    sweep();
+                    let g = w.grad().data();
+                    assert!(g[0] >= 2.0 * f64::from(i) && g.iter().all(|&x| x == g[0]), "{}", g[0]);
+                }
+            });
+        }
+        start.wait();
+    });
+    assert_eq!(w.grad().data()[99_999], 600.0);
+    thread::scope(|scope| {
+        scope.spawn(|| (0..rounds).for_each(|_| sweep()));
+        scope.spawn(|| (0..rounds).for_each(|_| w.zero_grad()));
+    });
+    w.zero_grad();
+    sweep();
+    assert_eq!(w.grad().data()[7], 2.0);
+}

@@ -289,6 +289,61 @@ fn derivatives_by_tuples_are_parts_of_those_by_the_whole() {
     assert_eq!((of_none.item(), by_none.shape()), (0.0, &[0][..]));
 }
 
+/// What is made from constants alone is a constant; steps from one to the next do not keep those before.
+#[test]
+fn derivatives_at_constants_are_constants() {
+    let f = |x: &V| (x.sin() * x).sum();
+    let (x, t) = (V::constant(array![0.5, 1.0]), V::constant(array![1.0, 2.0]));
+    let (w, leaf) = (V::new(2.0), V::new(array![1.0, 1.0]));
+    let by_captured = |x: &V| (x.sin() * &w).sum();
+    let all = |f: &dyn Fn(&V) -> V, t: &V| {
+        let ((y, g), (z, dz)) = (value_and_grad(f, &x), jvp(f, &x, t));
+        let ((_, push), (_, pull)) = (linearize(|x| grad(f, x), &x), vjp(|x| grad(f, x), &x));
+        vec![y, g, z, dz, hvp(f, &x, t), push(t), pull(t), jacobian(f, &x), hessian(f, &x)]
+    };
+    assert!(all(&f, &t).iter().all(|d| d.op() == "constant" && d.id().is_none()));
+    // Of what it captured, or of the direction, it is still to be differentiated.
+    assert!(all(&by_captured, &t).iter().all(|d| d.id().is_some()));
+    let along = [3, 4, 5, 6].map(|i| all(&f, &leaf)[i].id().is_some());
+    assert_eq!(along, [true; 4]);
+    let second = grad(|x| grad(f, x).sum(), &x);
+    assert_eq!((second.op(), second.data()), ("constant", hvp(f, &x, &V::constant(array![1.0, 1.0])).data()));
+    grad(by_captured, &x).backward();
+    assert_eq!(w.grad().item(), 0.5_f64.cos() + 1.0_f64.cos());
+    // Beside a leaf.
+    let (da, db) = grad(|(a, b): &(V, V)| a * b.square(), &(V::new(3.0), V::constant(5.0)));
+    assert!(da.op() == "constant" && db.id().is_some());
+    // A leaf that the function makes.
+    let made = Mutex::new(None);
+    let g = grad(
+        |x| {
+            let own = V::new(4.0);
+            *made.lock().unwrap() = Some(own.clone());
+            (x * own).sum()
+        },
+        &x,
+    );
+    assert_eq!(g.grad_of(&[&made.lock().unwrap().take().unwrap()])[0].item(), 2.0);
+}
+
+/// What other threads have recorded before, under larger numbers, is not gone through.
+#[test]
+fn a_sweep_ends_at_what_was_captured() {
+    let called = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = called.clone();
+    let c = std::thread::spawn(move || {
+        let c = V::new(2.0).hook_grad(move |g| {
+            count.fetch_add(1, Ordering::Relaxed);
+            g.clone()
+        });
+        (0..5000).fold(c, |c, _| c * 1.0)
+    });
+    let c = c.join().unwrap();
+    let x = V::new(3.0);
+    assert_eq!(grad(|x| x * &c, &x).item(), 2.0);
+    assert_eq!(called.load(Ordering::Relaxed), 0);
+}
+
 #[track_caller]
 fn close<S: ndarray::Data<Elem = f64>, D: ndarray::Dimension>(got: &V, want: &ndarray::ArrayBase<S, D>) {
     assert_eq!(got.shape(), want.shape());

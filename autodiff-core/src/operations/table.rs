@@ -347,6 +347,7 @@ pub(super) const INTERNAL: &[&str] = &[
     "atan_slope",
     "atanh_slope",
     "below",
+    "absorb",
     "chain",
     "checkpoint",
     "clip",

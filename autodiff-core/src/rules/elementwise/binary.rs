@@ -46,7 +46,12 @@ binary! {
     /// NaN too: what the result does not depend on has no say in its gradient.
     chain(g, d) = g * d, y if nan =>
         if g == T::zero() || (d == T::zero() && !g.is_nan()) { T::zero() } else { y };
-        |_, d, _| d; |g, _, _| g; -2.0..2.0, -2.0..2.0
+        |_, d, _| d; |g, _, _| Partial::Cotangent(g.clone()); -2.0..2.0, -2.0..2.0
+
+    /// The product of two cotangents or tangents, as second derivatives have it, in which zero on either side absorbs infinity and
+    /// NaN.
+    absorb(s, t) = s * t, y if nan => if s == T::zero() || t == T::zero() { T::zero() } else { y };
+        |_, t, _| Partial::Cotangent(t.clone()); |s, _, _| Partial::Cotangent(s.clone()); -2.0..2.0, -2.0..2.0
 
     /// `x - m` for `m` at least `x`: 0 where both are +inf.
     below(x, m) = {

@@ -24,6 +24,8 @@ use std::ops::Range;
 pub(crate) enum Partial<V> {
     Constant(f64),
     Varying(V),
+    /// The derivative of a product with a cotangent, by the other factor: that cotangent.
+    Cotangent(V),
     /// A constant times what varies: the constant goes with the cotangent or the tangent, which may have fewer elements.
     Scaled(f64, V),
     /// What varies, times what varies with the input alone: of a broadcast input, the latter is the same for all terms of
@@ -54,6 +56,7 @@ impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
             Partial::Constant(-1.0) => Some(-t),
             Partial::Constant(c) => Some(c * t),
             Partial::Varying(d) => Some(t.zip(Binary::chain, &d)),
+            Partial::Cotangent(g) => Some(t.zip(Binary::absorb, &g)),
             Partial::Scaled(c, d) => Some((c * t).zip(Binary::chain, &d)),
             Partial::Factored(d, factor) if !same(t.shape(), d.shape()) => {
                 Some(t.zip(Binary::chain, &factor).zip(Binary::chain, &d))
@@ -70,6 +73,7 @@ impl<T: Scalar> Partial<Number<T>> {
             Partial::Constant(0.0) => None,
             Partial::Constant(c) => Some(T::of(c) * g),
             Partial::Varying(Number(d)) => Some(Binary::chain.call(g, d)),
+            Partial::Cotangent(Number(d)) => Some(Binary::absorb.call(g, d)),
             Partial::Scaled(c, Number(d)) => Some(Binary::chain.call(T::of(c) * g, d)),
             Partial::Factored(d, factor) => Some(Binary::chain.call(g, d.zip(Binary::chain, &factor).0)),
         }
@@ -82,6 +86,7 @@ impl<T: Scalar> Partial<Numbers<T>> {
         match self {
             Partial::Constant(c) => Binary::mul.apply(Lanes::Same(&T::of(c)), g, y),
             Partial::Varying(d) => Binary::chain.apply(g, Lanes::Each(d.elements()), y),
+            Partial::Cotangent(d) => Binary::absorb.apply(g, Lanes::Each(d.elements()), y),
             Partial::Scaled(c, d) => {
                 let scaled = c * Numbers::new(d.elements().len(), g);
                 Binary::chain.apply(Lanes::Each(scaled.elements()), Lanes::Each(d.elements()), y);
