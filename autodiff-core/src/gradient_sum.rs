@@ -1,8 +1,8 @@
 //! The gradient that `backward` adds up in a node, on several threads at once.
 //!
 //! No lock is held while numbers are added: a thread that waits for its helpers runs other tasks meanwhile, and these may want the
-//! same gradient. One thread at a time adds, to what it brings; the sum that there is stays to be read. What others
-//! bring meanwhile waits beside it, and is added by the one that is at it.
+//! same gradient. A thread adds what it finds to what it brings, and puts the sum in its place; until then what it
+//! found is there to be read.
 
 use crate::backend::Backend;
 use crate::scalar::Scalar;
@@ -10,25 +10,28 @@ use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Parts of a sum.
-type Parts<T> = SmallVec<[Tensor<T>; 1]>;
-
 #[derive(Debug)]
 pub(crate) struct GradientSum<T>(Mutex<State<T>>);
 
 #[derive(Debug)]
 struct State<T> {
-    /// Together, what has been added.
-    parts: Parts<T>,
-    /// Whether a thread is adding them to what it brings.
-    is_busy: bool,
-    /// How often all was forgotten.
-    forgotten: u64,
+    /// Together, what has been added: one part, and more while several threads are at it.
+    parts: SmallVec<[Part<T>; 1]>,
+    /// How many parts there have been.
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Part<T> {
+    number: u64,
+    tensor: Tensor<T>,
+    /// Whether a thread is adding it to what it brings.
+    is_taken: bool,
 }
 
 impl<T> Default for GradientSum<T> {
     fn default() -> Self {
-        GradientSum(Mutex::new(State { parts: Parts::new(), is_busy: false, forgotten: 0 }))
+        GradientSum(Mutex::new(State { parts: SmallVec::new(), count: 0 }))
     }
 }
 
@@ -40,61 +43,67 @@ impl<T: Scalar> GradientSum<T> {
 
     /// The sum, if there is one.
     pub fn get<B: Backend<T>>(&self) -> Option<Tensor<T>> {
-        let parts = self.state().parts.clone();
+        let parts: SmallVec<[Tensor<T>; 1]> =
+            self.state().parts.iter().map(|part| part.tensor.clone()).collect();
         parts.into_iter().reduce(|sum, part| sum.accumulate::<B>(&part))
     }
 
     pub fn forget(&self) {
-        let mut state = self.state();
-        state.forgotten += 1;
-        state.is_busy = false;
-        let parts = std::mem::take(&mut state.parts);
-        drop(state);
+        // Dropped after the lock is released.
+        let parts = std::mem::take(&mut self.state().parts);
         drop(parts);
     }
 
     /// Adds `part`, which is computed, in its own memory where nothing else refers to it.
     pub fn add<B: Backend<T>>(&self, part: Tensor<T>) {
-        let mut state = self.state();
-        if state.parts.is_empty() || state.is_busy {
-            state.parts.push(part);
-            return;
+        let mut sum = part;
+        let mut turn = Turn { of: self, taken: SmallVec::new() };
+        while let Some(part) = turn.take() {
+            sum = sum.accumulate::<B>(&part).into_ready();
         }
-        state.is_busy = true;
-        let turn = Turn { of: self, forgotten: state.forgotten };
-        let (mut sum, mut added) = (part, 0);
-        loop {
-            let more: Parts<T> = state.parts[added..].iter().cloned().collect();
-            drop(state);
-            added += more.len();
-            for part in &more {
-                sum = sum.accumulate::<B>(part).into_ready();
-            }
-            state = self.state();
-            if state.forgotten != turn.forgotten {
-                return; // as if it had been added before
-            }
-            if state.parts.len() == added {
-                let parts = std::mem::replace(&mut state.parts, Parts::from_iter([sum]));
-                drop(state);
-                drop(parts);
-                return;
-            }
-        }
+        turn.put(sum);
     }
 }
 
-/// The turn of the thread that adds; it ends also where a backend panics, and the parts are then as they were.
+/// What a thread has taken; where a backend panics, it is there for others.
 struct Turn<'a, T: Scalar> {
     of: &'a GradientSum<T>,
-    forgotten: u64,
+    taken: SmallVec<[u64; 2]>,
+}
+
+impl<T: Scalar> Turn<'_, T> {
+    /// A part that no thread has taken.
+    fn take(&mut self) -> Option<Tensor<T>> {
+        let mut state = self.of.state();
+        let part = state.parts.iter_mut().find(|part| !part.is_taken)?;
+        part.is_taken = true;
+        self.taken.push(part.number);
+        Some(part.tensor.clone())
+    }
+
+    /// Puts the sum in the place of what was taken; nowhere, if that was forgotten meanwhile: as if it had been added before.
+    fn put(mut self, sum: Tensor<T>) {
+        let taken = std::mem::take(&mut self.taken);
+        let mut state = self.of.state();
+        let parts = std::mem::take(&mut state.parts);
+        let (old, mut parts): (SmallVec<[_; 1]>, SmallVec<[_; 1]>) =
+            parts.into_iter().partition(|part| taken.contains(&part.number));
+        if old.len() == taken.len() {
+            parts.push(Part { number: state.count, tensor: sum, is_taken: false });
+            state.count += 1;
+        }
+        state.parts = parts;
+        drop(state);
+        drop(old);
+    }
 }
 
 impl<T: Scalar> Drop for Turn<'_, T> {
     fn drop(&mut self) {
-        let mut state = self.of.state();
-        if state.forgotten == self.forgotten {
-            state.is_busy = false;
+        if !self.taken.is_empty() {
+            for part in self.of.state().parts.iter_mut().filter(|part| self.taken.contains(&part.number)) {
+                part.is_taken = false;
+            }
         }
     }
 }
