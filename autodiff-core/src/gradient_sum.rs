@@ -29,6 +29,13 @@ struct Part<T> {
     is_taken: bool,
 }
 
+impl<T> State<T> {
+    fn put(&mut self, tensor: Tensor<T>) {
+        self.parts.push(Part { number: self.count, tensor, is_taken: false });
+        self.count += 1;
+    }
+}
+
 impl<T> Default for GradientSum<T> {
     fn default() -> Self {
         GradientSum(Mutex::new(State { parts: SmallVec::new(), count: 0 }))
@@ -56,6 +63,11 @@ impl<T: Scalar> GradientSum<T> {
 
     /// Adds `part`, which is computed, in its own memory where nothing else refers to it.
     pub fn add<B: Backend<T>>(&self, part: Tensor<T>) {
+        let mut state = self.state();
+        if state.parts.is_empty() {
+            return state.put(part);
+        }
+        drop(state);
         let mut sum = part;
         let mut turn = Turn { of: self, taken: SmallVec::new() };
         while let Some(part) = turn.take() {
@@ -89,10 +101,9 @@ impl<T: Scalar> Turn<'_, T> {
         let (old, mut parts): (SmallVec<[_; 1]>, SmallVec<[_; 1]>) =
             parts.into_iter().partition(|part| taken.contains(&part.number));
         if old.len() == taken.len() {
-            parts.push(Part { number: state.count, tensor: sum, is_taken: false });
-            state.count += 1;
+            state.put(sum);
         }
-        state.parts = parts;
+        state.parts.append(&mut parts);
         drop(state);
         drop(old);
     }

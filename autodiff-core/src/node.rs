@@ -300,7 +300,7 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
     }
 
     /// Takes the operands out of a node about to be dropped, and of those that nothing else holds gives one, and adds the others
-    /// to `more`.
+    /// to `more`. Drops what functions of users captured, now or, from within the same, when that is done.
     fn orphans(&mut self, more: &mut SmallVec<[UniqueArc<Self>; 4]>) -> Option<UniqueArc<Self>> {
         let mut first = None;
         let mut take = |node: &mut Option<Arc<Self>>| {
@@ -315,6 +315,12 @@ impl<T: Scalar, B: Backend<T>> Node<T, B> {
             Source::Operation(Operation::Numbers { nodes, .. }) => nodes.iter_mut().for_each(take),
             Source::Operation(Operation::Arrays(arrays)) => {
                 arrays.edges.iter_mut().for_each(|edge| take(&mut edge.node));
+                if arrays.rule.has_functions() {
+                    drops::in_turn(Box::new(std::mem::replace(
+                        &mut arrays.rule,
+                        Recorded::Binary(Binary::add),
+                    )));
+                }
             }
             Source::Leaf(_) | Source::Constant(_) => {}
         }
@@ -333,23 +339,7 @@ impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
         let mut more = SmallVec::new();
         let mut next = self.orphans(&mut more);
         while let Some(node) = next.or_else(|| more.pop()) {
-            let mut node = UniqueArc::into_inner(node);
-            next = node.orphans(&mut more);
-            node.drop_functions();
-        }
-        self.drop_functions();
-    }
-}
-
-impl<T: Scalar, B: Backend<T>> Node<T, B> {
-    /// Drops a rule with functions of users, and what they captured: now, or, from within the same, when that is done.
-    #[inline]
-    fn drop_functions(&mut self) {
-        if let Source::Operation(Operation::Arrays(arrays)) = &mut self.source
-            && arrays.rule.has_functions()
-        {
-            let rule = std::mem::replace(&mut arrays.rule, Recorded::Binary(Binary::add));
-            drops::in_turn(Box::new(rule));
+            next = UniqueArc::into_inner(node).orphans(&mut more);
         }
     }
 }
