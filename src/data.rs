@@ -31,7 +31,7 @@ use rand::seq::SliceRandom;
 use std::ops::Range;
 
 /// Samples that cannot be divided as asked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Batches of no samples.
@@ -62,6 +62,8 @@ pub enum Error {
         samples: usize,
     },
 }
+
+debug_is_display!(Error);
 
 /// Something that holds samples, of which some can be selected.
 ///

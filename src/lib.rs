@@ -20,6 +20,18 @@ pub use autodiff_core::{
     try_value_and_grad_aux, try_where, value_and_grad, value_and_grad_aux, vjp, where_,
 };
 
+/// Gives an error its message for `Debug`, which is what `unwrap` shows, and a `main` that returns the error.
+macro_rules! debug_is_display {
+    ($Error:ty) => {
+        /// The message.
+        impl std::fmt::Debug for $Error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
 pub mod data;
 pub mod guide;
 pub mod nn;

@@ -33,7 +33,7 @@ use ndarray::{ArcArray, ArrayD, IxDyn};
 use std::collections::BTreeMap;
 
 /// A step that cannot be taken. Nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is nothing to train.
@@ -58,7 +58,8 @@ pub enum Error {
     },
     /// A parameter of another shape than in the steps before.
     #[error(
-        "{optimizer}: parameter \"{name}\" has shape {got:?}, expected {expected:?} as in the steps before; another model needs an optimizer of its own"
+        "{optimizer}: {} has shape {got:?}, expected {expected:?} as in the steps before; another model needs an optimizer of its own",
+        parameter(name)
     )]
     Shape {
         /// The optimiser.
@@ -72,7 +73,8 @@ pub enum Error {
     },
     /// A parameter that was computed from other values, which a step would not reach.
     #[error(
-        "{optimizer}: parameter \"{name}\" is the result of `{op}`, expected a leaf (Value::new) or a constant (detach)"
+        "{optimizer}: {} is the result of `{op}`, expected a leaf (Value::new) or a constant (detach)",
+        parameter(name)
     )]
     NotALeaf {
         /// The optimiser.
@@ -84,7 +86,8 @@ pub enum Error {
     },
     /// A gradient that is NaN or infinite somewhere.
     #[error(
-        "{optimizer}: the gradient of parameter \"{name}\" is {value} at {index:?}, expected finite numbers; no parameter was changed"
+        "{optimizer}: the gradient of {} is {value} at {index:?}, expected finite numbers; no parameter was changed",
+        parameter(name)
     )]
     NonFinite {
         /// The optimiser.
@@ -96,6 +99,13 @@ pub enum Error {
         /// Where it is.
         index: Vec<usize>,
     },
+}
+
+debug_is_display!(Error);
+
+/// How an error speaks of a parameter: one that is the whole model has no name, unless it has a label.
+fn parameter(name: &str) -> String {
+    if name.is_empty() { "the parameter".to_string() } else { format!("parameter \"{name}\"") }
 }
 
 /// Writes what the optimisers have in common, around a method `update` for one parameter.

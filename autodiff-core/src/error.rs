@@ -1,5 +1,7 @@
 //! What can go wrong, in words that name the operation, what it got and what it expected.
 
+use std::fmt;
+
 /// A mistake in a call: shapes that do not fit, an axis or an index that is not there, a missing gradient.
 ///
 /// Every method that can fail so comes twice: `reshape` panics with this error's message at the caller's line,
@@ -12,8 +14,9 @@
 /// let error = x.try_reshape([2, 2]).unwrap_err();
 /// assert!(matches!(error, Error::Reshape { .. }));
 /// assert_eq!(error.to_string(), "reshape: 3 elements of shape [3] do not fit shape [2, 2], which holds 4");
+/// assert_eq!(format!("{error:?}"), error.to_string()); // so that `unwrap()`, and `main`, say the same
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Two shapes that do not broadcast together.
@@ -50,6 +53,20 @@ pub enum Error {
         /// The shape it had to be.
         expected: Vec<usize>,
     },
+    /// A direction, or weights, of another shape than what it is one of.
+    #[error("{op}: got {what} of shape {got:?} for {of} of shape {expected:?}; expected the same shape")]
+    Direction {
+        /// The operation.
+        op: &'static str,
+        /// What was given, as in "a tangent".
+        what: &'static str,
+        /// Its shape.
+        got: Vec<usize>,
+        /// What it belongs to, as in "an input".
+        of: &'static str,
+        /// The shape of that.
+        expected: Vec<usize>,
+    },
     /// Operands of a matrix product whose inner lengths differ.
     #[error(
         "matmul: shapes {left:?} and {right:?}: the inner lengths {inner_left} and {inner_right} differ; expected (..., m, k) @ (..., k, n)"
@@ -73,6 +90,53 @@ pub enum Error {
         left: Vec<usize>,
         /// Shape of the second operand.
         right: Vec<usize>,
+    },
+    /// Axes of different lengths that are to be summed over together.
+    #[error(
+        "{op}: shapes {left:?} and {right:?}: axis {left_axis} has length {} and axis {right_axis} has {}; expected equal lengths, as products are summed along both",
+        left[*left_axis], right[*right_axis]
+    )]
+    Contraction {
+        /// The operation.
+        op: &'static str,
+        /// Shape of the first operand.
+        left: Vec<usize>,
+        /// Shape of the second operand.
+        right: Vec<usize>,
+        /// The axis of the first operand, counted from the front.
+        left_axis: usize,
+        /// The axis of the second operand, counted from the front.
+        right_axis: usize,
+    },
+    /// Arrays to be joined whose shapes do not fit together.
+    #[error(
+        "{op}: along axis {axis}, array {index} of shape {got:?} does not fit array 0 of shape {first:?}; expected {expected}"
+    )]
+    Join {
+        /// The operation.
+        op: &'static str,
+        /// The axis along which they are joined, counted from the front.
+        axis: usize,
+        /// Where the array stands in the list.
+        index: usize,
+        /// Its shape.
+        got: Vec<usize>,
+        /// The shape of the first array.
+        first: Vec<usize>,
+        /// The shapes that fit, in words.
+        expected: &'static str,
+    },
+    /// Operands, each with a part of its own to play, whose shapes do not fit together.
+    #[error("{op}: {}: {problem}; expected {expected}", roles(shapes))]
+    Operands {
+        /// The operation.
+        op: &'static str,
+        /// What each operand is, and its shape.
+        shapes: Vec<(&'static str, Vec<usize>)>,
+        /// What does not fit.
+        problem: String,
+        /// The shapes that fit, in words.
+        expected: &'static str,
     },
     /// Too few axes, or too many, for the operation.
     #[error("{op}: got shape {shape:?} with {} axes, expected {expected}", shape.len())]
@@ -240,11 +304,33 @@ pub enum Error {
         /// The shape at hand.
         shape: Vec<usize>,
     },
+    /// A constant among the values that a gradient is asked for with respect to.
+    #[error(
+        "{op}: value {index} of those to differentiate with respect to, of shape {shape:?}, is a constant; make it with Value::new, not Value::constant, and outside no_grad and without detach"
+    )]
+    Constant {
+        /// The operation.
+        op: &'static str,
+        /// Where it stands in the list of values.
+        index: usize,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
     /// The gradient of an intermediate value that was not kept.
     #[error(
         "grad: the gradient of this intermediate value (op \"{op}\", shape {shape:?}) is not kept; call retain_grad() on it before backward()"
     )]
     NotRetained {
+        /// The operation that made the value.
+        op: &'static str,
+        /// The shape at hand.
+        shape: Vec<usize>,
+    },
+    /// The gradient of an intermediate value that was kept too late, or that nothing has flowed to.
+    #[error(
+        "grad: no backward() has reached this intermediate value (op \"{op}\", shape {shape:?}) since retain_grad(); call retain_grad() before backward()"
+    )]
+    NotReached {
         /// The operation that made the value.
         op: &'static str,
         /// The shape at hand.
@@ -314,7 +400,7 @@ pub enum Error {
 /// let error = Native::cholesky(ndarray::array![[1.0, 2.0], [2.0, 1.0]].view()).unwrap_err();
 /// assert_eq!(error.to_string(), "the matrix is not positive definite: pivot 1 of its Cholesky factorisation is not positive");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinalgError {
     /// A symmetric matrix that is not positive definite.
@@ -339,11 +425,30 @@ pub enum LinalgError {
     NoConvergence,
 }
 
+/// The message, which is what `unwrap` shows, and a `main` that returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The message, as that of [`Error`].
+impl fmt::Debug for LinalgError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 fn axis_range(ndim: usize) -> String {
     match ndim {
         0 => "no axis, since it has none".to_string(),
         n => format!("-{n} to {}", n - 1),
     }
+}
+
+fn roles(shapes: &[(&str, Vec<usize>)]) -> String {
+    let each: Vec<String> = shapes.iter().map(|(what, shape)| format!("{what} {shape:?}")).collect();
+    each.join(", ")
 }
 
 fn which(index: &[usize]) -> String {

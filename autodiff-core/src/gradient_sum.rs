@@ -55,6 +55,11 @@ impl<T: Scalar> GradientSum<T> {
         parts.into_iter().reduce(|sum, part| sum.accumulate::<B>(&part))
     }
 
+    /// Whether anything was ever added: what was forgotten since counts, too.
+    pub fn is_reached(&self) -> bool {
+        self.state().count > 0
+    }
+
     pub fn forget(&self) {
         // Dropped after the lock is released.
         let parts = std::mem::take(&mut self.state().parts);

@@ -40,7 +40,7 @@
 //! ```
 //!
 //! A gradient is never lost silently. Only [`detach`](Value::detach) and [`no_grad`] cut; the gradient of an
-//! intermediate value is there if it was [asked for](Value::retain_grad), and an error if not; a `backward` from a
+//! intermediate value is there if it was [asked for](Value::retain_grad) in time, and an error if not; a `backward` from a
 //! constant is an error.
 //!
 //! At points where a function has no derivative, its gradient is the subgradient of least norm: 0 for `|x|`,

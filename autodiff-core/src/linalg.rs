@@ -271,7 +271,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         Ok(self.singular("svdvals")?.1)
     }
 
-    fn singular(&self, op: &'static str) -> Result<(Self, Self, Self), Error> {
+    /// The singular value decomposition, for the operation `op`.
+    pub(crate) fn singular(&self, op: &'static str) -> Result<(Self, Self, Self), Error> {
         self.check_matrices(op)?;
         linalg::svd(self).map_err(self.failure(op))
     }

@@ -507,18 +507,21 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
 
     /// Like [`concat`](Value::concat), but returns an error instead of panicking.
     pub fn try_concat(parts: &[impl Borrow<Self>], axis: isize) -> Result<Self, Error> {
-        let op = "concat";
+        Self::join("concat", parts, axis)
+    }
+
+    /// The same for the operation `op`.
+    pub(crate) fn join(op: &'static str, parts: &[impl Borrow<Self>], axis: isize) -> Result<Self, Error> {
         let parts: Vec<&Self> = parts.iter().map(|part| part.borrow()).collect();
-        let first = parts.first().ok_or(Error::Count { op, what: "arrays", got: 0, expected: 1 })?;
+        let first = first_of(op, &parts)?;
         let axis = resolve_axis(op, axis, first.shape())?;
         let mut starts = vec![0usize];
-        for part in &parts {
-            let mut expected = first.shape().to_vec();
-            if part.ndim() == expected.len() {
-                expected[axis] = part.shape()[axis];
-            }
-            if part.shape() != expected {
-                return Err(Error::Shape { op, got: part.shape().to_vec(), expected });
+        for (index, part) in parts.iter().enumerate() {
+            let mut lengths = part.shape().iter().zip(first.shape()).enumerate();
+            if part.ndim() != first.ndim() || lengths.any(|(a, (n, first))| a != axis && n != first) {
+                let (got, first) = (part.shape().to_vec(), first.shape().to_vec());
+                let expected = "as many axes, and equal lengths along the others";
+                return Err(Error::Join { op, axis, index, got, first, expected });
             }
             starts.push(starts[starts.len() - 1].saturating_add(part.shape()[axis]));
         }
@@ -547,13 +550,26 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// Like [`stack`](Value::stack), but returns an error instead of panicking.
     pub fn try_stack(parts: &[impl Borrow<Self>], axis: isize) -> Result<Self, Error> {
         let op = "stack";
-        let first = parts.first().ok_or(Error::Count { op, what: "arrays", got: 0, expected: 1 })?.borrow();
+        let first: &Self = first_of(op, parts)?.borrow();
         let axis = resolve_axis(op, axis, &vec![1; first.ndim() + 1])?;
-        let expand = |part: &Self| match part.shape() == first.shape() {
-            true => part.try_unsqueeze(axis),
-            false => Err(Error::Shape { op, got: part.shape().to_vec(), expected: first.shape().to_vec() }),
-        };
-        let parts: Vec<Self> = parts.iter().map(|part| expand(part.borrow())).collect::<Result<_, _>>()?;
-        Self::try_concat(&parts, axis as isize)
+        let mut expanded = Vec::with_capacity(parts.len());
+        for (index, part) in parts.iter().map(Borrow::borrow).enumerate() {
+            if part.shape() != first.shape() {
+                let (got, first) = (part.shape().to_vec(), first.shape().to_vec());
+                return Err(Error::Join { op, axis, index, got, first, expected: "equal shapes" });
+            }
+            expanded.push(part.try_unsqueeze(axis)?);
+        }
+        Self::join(op, &expanded, axis as isize)
     }
+}
+
+/// The first of some arrays to be joined.
+fn first_of<'a, V>(op: &'static str, parts: &'a [V]) -> Result<&'a V, Error> {
+    parts.first().ok_or_else(|| Error::Argument {
+        op,
+        what: "the number of arrays",
+        got: "0".to_string(),
+        expected: "at least 1".to_string(),
+    })
 }

@@ -327,22 +327,6 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         Value { data: self.data.clone(), node: None }
     }
 
-    /// Keeps the gradient of this intermediate value in every later `backward`, as leaves do.
-    ///
-    /// ```
-    /// use autodiff_core::native::Value;
-    /// let x = Value::new(3.0);
-    /// let h = &x * &x;
-    /// h.retain_grad();
-    /// (2.0 * &h).backward();
-    /// assert_eq!(h.grad().item(), 2.0);
-    /// ```
-    pub fn retain_grad(&self) {
-        if let Some(node) = self.tracked() {
-            node.meta().set_retains();
-        }
-    }
-
     /// Forgets the gradient that `backward` has added up.
     pub fn zero_grad(&self) {
         if let Some(meta) = self.node.as_ref().and_then(|node| node.existing_meta()) {
@@ -360,18 +344,49 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             self.data.item().ok_or_else(|| Error::Item { shape: self.shape().to_vec() })
         }
 
-        /// What `backward` has added up, as a constant of this value's shape; zeros where nothing has flowed.
+        /// Keeps the gradient of this intermediate value in every later `backward`, as leaves do.
+        ///
+        /// What an earlier `backward` gave it is lost.
+        ///
+        /// ```
+        /// use autodiff_core::native::Value;
+        /// let x = Value::new(3.0);
+        /// let h = &x * &x;
+        /// h.retain_grad();
+        /// (2.0 * &h).backward();
+        /// assert_eq!(h.grad().item(), 2.0);
+        /// ```
         ///
         /// # Panics
         ///
-        /// For an intermediate value whose gradient is not kept: see [`retain_grad`](Value::retain_grad).
+        /// For a constant, which has no gradient.
+        fn retain_grad, try_retain_grad(&self) -> () {
+            self.require_tracked("retain_grad")?.meta().set_retains();
+            Ok(())
+        }
+
+        /// What `backward` has added up, as a constant of this value's shape; zeros for a leaf to which nothing has flowed,
+        /// and for a constant.
+        ///
+        /// # Panics
+        ///
+        /// For an intermediate value whose gradient is not kept, and for one that no `backward` has reached since it is: see
+        /// [`retain_grad`](Value::retain_grad). What depends on a value through functions such as `floor` alone, whose derivative
+        /// is 0, does not reach it.
         fn grad, try_grad(&self) -> Self {
             let zeros = || Tensor::full(T::zero(), self.shape());
             let Some(node) = self.tracked() else { return Ok(Self::from_parts(zeros(), None)) };
-            if !node.keeps_grad() {
-                return Err(Error::NotRetained { op: node.op(), shape: self.shape().to_vec() });
+            let sum = node.existing_meta().map(|meta| &meta.grad);
+            if !node.is_leaf() {
+                let (op, shape) = (node.op(), self.shape().to_vec());
+                if !node.keeps_grad() {
+                    return Err(Error::NotRetained { op, shape });
+                }
+                if !sum.is_some_and(|sum| sum.is_reached()) {
+                    return Err(Error::NotReached { op, shape });
+                }
             }
-            let grad = node.existing_meta().and_then(|meta| meta.grad.get::<B>()).unwrap_or_else(zeros);
+            let grad = sum.and_then(|sum| sum.get::<B>()).unwrap_or_else(zeros);
             Ok(Self::from_parts(grad, None))
         }
 
@@ -407,7 +422,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     fn sweep(&self, op: &'static str, seed: Self) -> Result<(), Error> {
         let node = self.require_tracked(op)?;
         if !same(seed.shape(), self.shape()) {
-            return Err(Error::Shape { op, got: seed.shape().to_vec(), expected: self.shape().to_vec() });
+            let (got, expected) = (seed.shape().to_vec(), self.shape().to_vec());
+            return Err(Error::Direction { op, what: "a seed", got, of: "a value", expected });
         }
         graph::backward(node, &self.data, seed.detach());
         Ok(())

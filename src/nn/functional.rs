@@ -155,12 +155,7 @@ functions! {
     fn attention, try_attention(
         queries: &Value<T>, keys: &Value<T>, values: &Value<T>, mask: Option<&Value<T>>, causal: bool
     ) {
-        for x in [queries, keys, values] {
-            if x.ndim() < 2 {
-                let shape = x.shape().to_vec();
-                return Err(Error::Rank { op: "attention", shape, expected: "at least 2, (..., length, features)" });
-            }
-        }
+        check_attention(queries.shape(), keys.shape(), values.shape(), mask.map(Value::shape))?;
         let d = queries.shape()[queries.ndim() - 1] as f64;
         let mut scores = (queries * T::of(1.0 / d.sqrt())).try_matmul(keys.try_swap_axes(-1, -2)?)?;
         if let Some(mask) = mask {
@@ -173,6 +168,69 @@ functions! {
         }
         scores.try_softmax(-1)?.try_matmul(values)
     }
+}
+
+/// Checks that the shapes of queries, keys and values, and that of a mask, fit together.
+fn check_attention(
+    queries: &[usize],
+    keys: &[usize],
+    values: &[usize],
+    mask: Option<&[usize]>,
+) -> Result<(), Error> {
+    let problem = match (queries, keys, values) {
+        ([q @ .., m, d], [k @ .., n, features], [v @ .., length, _]) => {
+            // What the scores are spread to by the mask, if any.
+            let spread = |scores: &[usize]| match mask {
+                Some(mask) => broadcast(scores, mask).filter(|all| all.ends_with(&[*m, *n])),
+                None => Some(scores.to_vec()),
+            };
+            let leading = broadcast(q, k);
+            let scores = leading.as_ref().map(|leading| [leading, &[*m, *n][..]].concat());
+            let all = scores.as_ref().and_then(|scores| spread(scores));
+            if d != features {
+                format!("queries have {d} features and keys {features}")
+            } else if n != length {
+                format!("there are {n} keys and {length} values")
+            } else if leading.is_none() {
+                "the leading axes of queries and keys do not broadcast".to_string()
+            } else if let Some(all) = all {
+                match broadcast(&all[..all.len() - 2], v) {
+                    Some(_) => return Ok(()),
+                    None => format!(
+                        "the leading axes of values do not broadcast with those of the scores, {all:?}"
+                    ),
+                }
+            } else {
+                format!("the mask does not broadcast to the scores, {:?}", scores.unwrap_or_default())
+            }
+        }
+        _ => "there are fewer than 2 axes".to_string(),
+    };
+    let mut shapes = vec![("queries", queries), ("keys", keys), ("values", values)];
+    shapes.extend(mask.map(|mask| ("mask", mask)));
+    Err(Error::Operands {
+        op: "attention",
+        shapes: shapes.into_iter().map(|(what, shape)| (what, shape.to_vec())).collect(),
+        problem,
+        expected: match mask {
+            Some(_) => "(..., m, d), (..., n, d) and (..., n, v), and a mask that broadcasts to (..., m, n)",
+            None => "(..., m, d), (..., n, d) and (..., n, v)",
+        },
+    })
+}
+
+/// The shape that both broadcast to.
+fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let (long, short) = if a.len() < b.len() { (b, a) } else { (a, b) };
+    let mut all = long.to_vec();
+    for (n, &other) in all.iter_mut().rev().zip(short.iter().rev()) {
+        if *n == 1 {
+            *n = other;
+        } else if other != 1 && other != *n {
+            return None;
+        }
+    }
+    Some(all)
 }
 
 /// `x` over its root mean square along the last axis, times the gain, plus the bias.

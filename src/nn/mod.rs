@@ -57,7 +57,7 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
 }
 
 /// An input that does not fit a layer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The last axis of an input is not as long as the layer's features, or there is none.
@@ -104,6 +104,8 @@ pub enum Error {
         source: Box<Error>,
     },
 }
+
+debug_is_display!(Error);
 
 /// A part of a model: a function of one value, with parameters of its own.
 ///

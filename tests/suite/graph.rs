@@ -1,7 +1,7 @@
 //! The record: repeated sweeps, shared nodes, deep and wide graphs, and what a record keeps in memory.
 
 use crate::common::panic_of;
-use autodiff::{Value, checkpoint, custom_vjp, grad, jvp, no_grad, value_and_grad};
+use autodiff::{Error, Value, checkpoint, custom_vjp, grad, jvp, no_grad, value_and_grad};
 use autodiff_core::{Fusing, with_fusing};
 use ndarray::{ArcArray1, Array1, array, s};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,6 +56,30 @@ fn roots_that_share_a_node_each_add_their_own_part() {
     z.zero_grad();
     (3.0 * &z).backward();
     assert_eq!((z.grad().item(), x.grad().item()), (3.0, 28.0));
+}
+
+/// What an earlier sweep gave an intermediate value is lost, which is no gradient of zero.
+#[test]
+fn a_gradient_kept_too_late_is_an_error() {
+    let x = number(3.0);
+    let h = &x * &x;
+    let y = 2.0 * &h;
+    h.retain_grad();
+    assert!(matches!(h.try_grad(), Err(Error::NotReached { op: "mul", .. })));
+    h.zero_grad();
+    assert!(h.try_grad().is_err());
+    let late = &h + 1.0;
+    (&y * &late).backward();
+    late.retain_grad();
+    assert!(matches!(late.try_grad(), Err(Error::NotReached { op: "add", .. })));
+    assert!(h.try_grad().is_ok());
+    h.zero_grad();
+    assert_eq!(h.grad().item(), 0.0, "it was forgotten, not lost");
+    // Leaves, which keep theirs from the start, have none, or zero.
+    assert_eq!(number(1.0).grad().item(), 0.0);
+    assert!(matches!(V::constant(1.0).try_retain_grad(), Err(Error::NotTracked { op: "retain_grad", .. })));
+    x.retain_grad();
+    assert_eq!(x.detach().grad().item(), 0.0);
 }
 
 #[test]

@@ -226,8 +226,9 @@ fn attention_looks_where_it_may<T: Real>() {
     check_grads(|x| attention(&x[0], &x[1], &x[2], None, true), &[q.clone(), k.clone(), v.clone()], 2)
         .unwrap();
     let error = try_attention(&of(&[4], 0), &k, &v, None, false).unwrap_err().to_string();
-    assert_eq!(error, "attention: got shape [4] with 1 axes, expected at least 2, (..., length, features)");
-    assert!(try_attention(&q, &v, &v, None, false).unwrap_err().to_string().contains("matmul"));
+    assert!(error.contains("queries [4], ") && error.contains("fewer than 2 axes"), "{error}");
+    let error = try_attention(&q, &v, &v, None, false).unwrap_err().to_string();
+    assert!(error.starts_with("attention: queries") && error.contains("4 features and keys 2"), "{error}");
 }
 
 fn labels_that_do_not_fit_are_named<T: Real>() {

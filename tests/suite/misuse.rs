@@ -1,9 +1,11 @@
 //! Mistakes: the message names the operation, what it got and what it expected, and points at the caller's line.
 
 use crate::common::panic_of;
+use autodiff::nn::attention;
 use autodiff::{
-    Error, Indexing, Pad, Triangle, Value, grad, jvp, logical_and, logical_or, logical_xor, no_grad,
-    value_and_grad, where_,
+    Error, Indexing, Pad, Triangle, Value, data, grad, hessian, hessian_diag, hvp, jvp, linearize,
+    logical_and, logical_or, logical_xor, nn, no_grad, optim, value_and_grad, value_and_grad_aux, vjp,
+    where_,
 };
 use ndarray::{ArrayD, array, s};
 
@@ -93,6 +95,29 @@ fn products_name_both_shapes() {
     panics!(V::new(1.0).matmul(&a) => "matmul", "[]", "at least 1");
     panics!(of(&[2, 2, 3]).matmul(of(&[3, 3, 2])) => "matmul", "[2, 2, 3]", "[3, 3, 2]", "broadcast");
     panics!(of(&[0, 2]).matmul(of(&[0, 2])) => "matmul", "[0, 2]");
+    panics!(a.dot(of(&[4, 5])) => "dot: shapes [2, 3] and [4, 5]: axis 1 has length 3 and axis 0 has 4", "expected equal");
+    panics!(a.inner(of(&[2])) => "inner: shapes [2, 3] and [2]: axis 1 has length 3 and axis 0 has 2");
+    panics!(a.tensordot(&a, [0, 1], [0, -2]) => "tensordot", "repeated");
+    panics!(a.tensordot(&a, 0, 1) => "tensordot: shapes [2, 3] and [2, 3]: axis 0 has length 2 and axis 1 has 3");
+    panics!(a.tensordot(&a, [0, 1], 0) => "tensordot", "1 axes of the second operand", "expected 2");
+    panics!(a.vdot(of(&[5])) => "vdot", "5, of shape [5]", "expected 6", "[2, 3]");
+    panics!(V::einsum("ij,j", &[&a, &of(&[4])]) => "\"j\" has length 3 in operand 0 of shape [2, 3]", "and 4 in operand 1 of shape [4]");
+    panics!(V::einsum("j,j,ij", &[&of(&[1]), &of(&[4]), &a]) => "\"j\" has length 4 in operand 1 of shape [4]", "3 in operand 2");
+}
+
+#[test]
+fn attention_names_its_operands() {
+    let (q, k, v) = (of(&[4, 3]), of(&[5, 3]), of(&[5, 2]));
+    let fit = "expected (..., m, d), (..., n, d) and (..., n, v)";
+    let shapes = "attention: queries [4, 3], keys [5, 3], values [5, 2]";
+    panics!(attention(&of(&[4]), &k, &v, None, false) => "attention: queries [4], keys", "fewer than 2 axes", fit);
+    panics!(attention(&q, &of(&[5, 2]), &v, None, false) => "queries have 3 features and keys 2", fit);
+    panics!(attention(&q, &k, &q, None, false) => "values [4, 3]", "5 keys and 4 values", fit);
+    panics!(attention(&of(&[2, 4, 3]), &of(&[3, 5, 3]), &v, None, false) => "leading axes of queries and keys", fit);
+    panics!(attention(&of(&[2, 4, 3]), &k, &of(&[3, 5, 2]), None, false) => "leading axes of values", fit);
+    panics!(attention(&q, &k, &v, Some(&of(&[5, 4])), false) => shapes, "mask [5, 4]", "to the scores, [4, 5]", fit);
+    let mask = of(&[7, 1, 5]);
+    assert_eq!(attention(&q, &k, &v, Some(&mask), true).shape(), [7, 4, 2]);
 }
 
 #[test]
@@ -118,6 +143,17 @@ fn matrices_that_do_not_fit_are_named() {
     says(
         vector.matrix_norm(autodiff::MatrixNorm::One),
         "matrix_norm: got shape [3] with 1 axes, expected at least 2, (..., m, n)",
+    );
+    let empty = of(&[2, 0, 3]);
+    says(
+        empty.cond(),
+        "cond: shape [2, 0, 3] is empty along the reduced axes [1, 2], where cond has no value",
+    );
+    says(vector.cond(), "cond: got shape [3] with 1 axes, expected at least 2, (..., m, n)");
+    assert!(vector.matrix_rank().unwrap_err().to_string().starts_with("matrix_rank: got shape [3]"));
+    says(
+        empty.matrix_norm(autodiff::MatrixNorm::Infinity),
+        "matrix_norm: shape [2, 0, 3] is empty along the reduced axes [1, 2], where matrix_norm has no value",
     );
     says(vector.svdvals(), "svdvals: got shape [3] with 1 axes, expected at least 2, (..., m, n)");
     says(vector.pinv(), "pinv: got shape [3] with 1 axes, expected at least 2, (..., m, n)");
@@ -257,13 +293,16 @@ fn indices_and_slices_beyond_the_end_are_named() {
 fn parts_that_do_not_fit_together_are_named() {
     let x = of(&[2, 3]);
     let none: [V; 0] = [];
-    panics!(V::concat(&[&x, &of(&[3])], 0) => "concat", "[3]", "[2, 3]", "expected");
-    panics!(V::concat(&[&x, &of(&[2, 2])], 0) => "concat", "[2, 2]", "expected [2, 3]");
-    panics!(V::concat(&[&x, &of(&[3, 2])], 1) => "concat", "[3, 2]", "expected [2, 2]");
+    let others = "expected as many axes, and equal lengths along the others";
+    panics!(V::concat(&[&x, &of(&[3])], 0) => "concat", "axis 0", "array 1 of shape [3]", "[2, 3]", others);
+    panics!(V::concat(&[&x, &x, &of(&[2, 2])], 0) => "concat", "array 2 of shape [2, 2]", "array 0 of shape [2, 3]", others);
+    panics!(V::concat(&[&x, &of(&[3, 2])], -1) => "concat", "axis 1", "array 1 of shape [3, 2]", "[2, 3]", others);
     panics!(V::concat(&[V::new(1.0)], 0) => "concat", "axis 0", "[]");
-    panics!(V::concat(&none, 0) => "concat", "0 arrays", "expected");
-    panics!(V::stack(&[&x, &of(&[3])], 0) => "stack", "[3]", "expected [2, 3]");
-    panics!(V::stack(&none, 0) => "stack", "0 arrays", "expected");
+    panics!(V::concat(&none, 0) => "concat: the number of arrays is 0, expected at least 1");
+    panics!(V::stack(&[&x, &of(&[3])], -1) => "stack", "axis 2", "array 1 of shape [3]", "[2, 3]", "expected equal shapes");
+    panics!(V::stack(&none, 0) => "stack: the number of arrays is 0, expected at least 1");
+    panics!(V::vstack(&none) => "vstack: the number of arrays is 0");
+    panics!(V::hstack(&none) => "hstack: the number of arrays is 0");
     panics!(of(&[0, 3]).max() => "max", "[0, 3]", "empty");
     panics!(of(&[0, 3]).max_axis(0) => "max", "[0, 3]", "empty");
     panics!(of(&[0, 3]).max_keepdims(0) => "max", "[0, 3]", "empty");
@@ -315,14 +354,14 @@ fn arrangements_name_what_is_wrong() {
     panics!(x.flip([0, -2]) => "flip", "repeated");
     panics!(x.pad([(1, 1); 3], Pad::Edge) => "pad", "3 pairs", "expected 2");
     panics!(x.pad([(usize::MAX, 1)], Pad::Constant(0.0)) => "pad", "memory");
-    panics!(of(&[0, 3]).pad([(1, 1)], Pad::Reflect) => "pad", "[0, 3]", "empty");
+    panics!(of(&[0, 3]).pad([(1, 1)], Pad::Reflect) => "pad", "padded axis is 0", "axis 0 of shape [0, 3]", "at least 1");
     panics!(x.moveaxis(2, 0) => "moveaxis", "axis 2", "[2, 3]");
     panics!(x.moveaxis([0, 1], 0) => "moveaxis", "1 destinations", "expected 2");
     panics!(x.unfold(1, 4, 1) => "unfold", "size is 4", "1 to 3", "axis 1", "[2, 3]");
     panics!(x.unfold(1, 0, 1) => "unfold", "size is 0");
     panics!(x.unfold(1, 2, 0) => "unfold", "step is 0", "at least 1");
-    panics!(V::vstack(&[&x, &of(&[2])]) => "concat", "[1, 2]", "expected [1, 3]");
-    panics!(V::hstack(&[&x, &of(&[3])]) => "concat", "[3]", "expected");
+    panics!(V::vstack(&[&x, &of(&[2])]) => "vstack", "axis 0", "array 1 of shape [1, 2]", "[2, 3]", "expected");
+    panics!(V::hstack(&[&x, &of(&[3])]) => "hstack", "axis 1", "array 1 of shape [3]", "[2, 3]", "expected");
     let long = of(&[1]).broadcast_to([usize::MAX >> 4]);
     panics!(long.outer(&long) => "outer", "memory");
     panics!(V::meshgrid(&[&long, &long], Indexing::Ij) => "meshgrid", "memory");
@@ -377,14 +416,46 @@ fn gradients_that_are_not_there_are_explained() {
     panics!(x.detach().backward() => "backward", "[2, 3]", "leaf");
     panics!(no_grad(|| &x * &x).backward() => "backward", "[2, 3]", "no_grad");
     panics!(c.backward_with(1.0) => "backward_with", "[]", "leaf");
-    panics!(x.backward_with(1.0) => "backward_with", "[]", "expected [2, 3]");
-    panics!(x.backward_with(array![[1.0], [2.0]]) => "backward_with", "[2, 1]", "expected [2, 3]");
+    panics!(x.backward_with(array![[1.0], [2.0]]) => "backward_with", "[2, 1]", "[2, 3]", "expected");
     panics!(c.grad_of(&[&x]) => "grad_of", "[]", "leaf");
-    panics!(x.grad_of(&[&c]) => "grad_of", "[]", "leaf");
+    panics!(x.grad_of(&[&x, &c]) => "grad_of: value 1", "[]", "is a constant", "Value::new");
+    panics!(x.square().grad_of(&[&x.detach()]) => "grad_of: value 0", "[2, 3]", "is a constant", "detach");
     panics!((&x * &x).grad() => "grad", "mul", "[2, 3]", "retain_grad");
+    let (late, seen) = (&x * &x, &x * &x);
+    seen.backward();
+    late.retain_grad();
+    seen.retain_grad();
+    panics!(late.grad() => "grad", "no backward()", "mul", "[2, 3]", "call retain_grad() before");
+    panics!(seen.grad() => "grad", "no backward()", "mul", "[2, 3]", "call retain_grad() before");
+    panics!(c.retain_grad() => "retain_grad", "[]", "leaf", "Value::new");
     panics!(grad(|x| x.square(), &x) => "grad", "the function's result", "[2, 3]", "expected one number");
-    panics!(value_and_grad(|x| x.square(), &x) => "grad", "[2, 3]", "expected one number");
-    panics!(jvp(|x| x.square(), &x, &c) => "jvp", "[]", "expected [2, 3]");
+    panics!(value_and_grad(|x| x.square(), &x) => "value_and_grad:", "[2, 3]", "expected one number");
+    panics!(value_and_grad_aux(|x| (x.square(), ()), &x) => "value_and_grad_aux:", "[2, 3]");
+    panics!(hessian(|x| x.square(), &x) => "hessian: the function's result", "[2, 3]", "expected one number");
+    panics!(hessian_diag(|x| x.square(), &x) => "hessian_diag: the function's result", "[2, 3]");
+    panics!(hvp(|x| x.square(), &x, &x) => "hvp: the function's result", "[2, 3]", "expected one number");
+}
+
+#[test]
+fn directions_of_another_shape_are_named() {
+    let (x, c) = (of(&[2, 3]), V::constant(1.0));
+    let same = "expected the same shape";
+    panics!(x.backward_with(1.0) => "backward_with: got a seed of shape [] for a value of shape [2, 3]", same);
+    panics!(jvp(|x| x.square(), &x, &c) => "jvp: got a tangent of shape [] for an input of shape [2, 3]", same);
+    panics!(hvp(|x| x.sum(), &x, &c) => "hvp: got a direction of shape [] for an input of shape [2, 3]", same);
+    let pair = [x.clone(), c.clone()];
+    panics!(hvp(|[x, _]| x.sum(), &pair, &[x.clone(), x.clone()]) => "hvp: got a direction of shape [2, 3] for an input of shape []");
+    let both = |x: &Vec<V>| x[0].sum();
+    panics!(hvp(both, &pair.to_vec(), &vec![c.clone()]) => "hvp", "1 directions", "expected 2");
+    panics!(jvp(both, &pair.to_vec(), &vec![c.clone()]) => "jvp", "1 tangents", "expected 2");
+    // The maps panic where they are made, being functions of type `dyn Fn`.
+    let message = |f: &dyn Fn() -> V| panic_of(|| drop(f())).expect("a panic").message;
+    let (_, push) = linearize(|x| x.square(), &x);
+    assert!(
+        message(&|| push(&c)).contains("linearize: got a tangent of shape [] for an input of shape [2, 3]")
+    );
+    let (_, pull) = vjp(|x| x.sum_axis(0), &x);
+    assert!(message(&|| pull(&c)).contains("vjp: got a cotangent of shape [] for a result of shape [3]"));
 }
 
 #[test]
@@ -426,7 +497,7 @@ fn try_forms_return_the_error_and_leave_no_trace() {
     assert!(matches!(a.try_sum_axis(5), Err(Error::Axis { op: "sum_axis", axis: 5, .. })));
     assert!(matches!(a.try_sum_axis([0, 0]), Err(Error::RepeatedAxis { op: "sum_axis", axis: 0, .. })));
     assert!(matches!(a.try_item(), Err(Error::Item { .. })));
-    assert!(matches!(a.try_backward_with(1.0), Err(Error::Shape { op: "backward_with", .. })));
+    assert!(matches!(a.try_backward_with(1.0), Err(Error::Direction { op: "backward_with", .. })));
     assert!(matches!(V::constant(1.0).try_backward(), Err(Error::NotTracked { op: "backward", .. })));
     assert_eq!(a.grad().data(), ArrayD::<f64>::zeros(&[2, 3][..]), "no gradient was added");
     a.sum().backward();
@@ -437,4 +508,20 @@ fn try_forms_return_the_error_and_leave_no_trace() {
 fn errors_are_send_sync_and_std_errors() {
     fn check<E: std::error::Error + Send + Sync + Clone + PartialEq + 'static>(_: E) {}
     check(of(&[2]).try_item().unwrap_err());
+}
+
+/// `unwrap` and a `main` that returns an error print its `Debug` form.
+#[test]
+fn errors_show_their_message_where_they_are_unwrapped() {
+    fn check<E: std::error::Error>(error: E) {
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
+    check(of(&[2]).try_item().unwrap_err());
+    check(autodiff_core::backend::LinalgError::NotFinite);
+    check(nn::Error::from(of(&[2]).try_item().unwrap_err()));
+    check(data::Error::BatchSize);
+    check(optim::Error::Empty { optimizer: "Sgd" });
+    panics!(of(&[2, 3]).try_reshape(5).unwrap() => "reshape: 6 elements of shape [2, 3] do not fit shape [5]");
+    let singular = V::new(array![[1.0, 2.0], [2.0, 4.0]]);
+    panics!(singular.inv().unwrap() => "inv: shape [2, 2]: the matrix is singular");
 }

@@ -188,7 +188,10 @@ fn mistakes_are_named() {
         ("ij", "1 terms for 2 operands, expected one for each"),
         ("i,j", "term \"i\" names 1 axes of operand 0 of shape [2, 3], expected 2"),
         ("ij,...jk", "term \"...jk\" names 2 axes of operand 1 of shape [2], expected at least 1"),
-        ("ij,j", "\"j\" has length 3, and 2 in operand 1 of shape [2]"),
+        (
+            "ij,j",
+            "\"j\" has length 3 in operand 0 of shape [2, 3], and 2 in operand 1 of shape [2], expected equal lengths or 1",
+        ),
         ("ii,j", "operand 0 of shape [2, 3]: axes of one name differ in length"),
         ("i1,i", "term \"i1\" holds '1', expected letters and at most one \"...\""),
         ("i...j,i->....", "term \"....\" holds '.', expected letters and at most one \"...\""),
@@ -205,11 +208,17 @@ fn mistakes_are_named() {
     assert!(error.ends_with("1 terms for 0 operands, expected one for each"), "{error}");
     let panic = panic_of(|| Value::einsum("ij,j", &[&a, &v])).expect("a panic");
     assert!(panic.file.ends_with("products.rs"), "{panic:?}");
+    let differ = "shapes [2, 3] and [2]: axis 1 has length 3 and axis 0 has 2; expected equal lengths, as products are \
+                  summed along both";
     for (result, text) in [
-        (a.try_inner(&v), "inner: got shape [2], expected [3]"),
-        (a.try_dot(&v), "dot: got shape [2], expected [3]"),
-        (a.try_vdot(&v), "vdot: got shape [2], expected [6]"),
-        (a.try_tensordot(&v, 1, 0), "tensordot: got shape [2], expected [3]"),
+        (a.try_inner(&v), &*format!("inner: {differ}")),
+        (a.try_dot(&v), &*format!("dot: {differ}")),
+        (
+            a.try_vdot(&v),
+            "vdot: the number of elements of the second operand is 2, of shape [2], expected 6, as that of the first, of \
+             shape [2, 3]",
+        ),
+        (a.try_tensordot(&v, 1, 0), &*format!("tensordot: {differ}")),
         (a.try_tensordot(&v, [0, 1], 0), "tensordot: got 1 axes of the second operand, expected 2"),
         (a.try_cross(&v), "cross: got shape [2], expected [3]"),
         (a.try_cross(1.0), "cross: got shape [], expected [3]"),

@@ -148,6 +148,10 @@ fn another_model_needs_another_optimizer() {
     let error = optimizer.try_step(&mut model).unwrap_err();
     let (got, expected) = (vec![3], vec![2]);
     assert_eq!(error, Error::Shape { optimizer: "Adam", name: "1".into(), got, expected });
+    let mut single = Adam::new(0.1);
+    single.step(&mut Value::new(1.0));
+    let error = single.try_step(&mut Value::new(array![1.0])).unwrap_err();
+    assert!(error.to_string().starts_with("Adam: the parameter has shape [1], expected [] as in"), "{error}");
     model.pop();
     let error = optimizer.try_step(&mut model).unwrap_err();
     assert_eq!(error, Error::Count { optimizer: "Adam", got: 1, expected: 2 });

@@ -89,8 +89,11 @@ fn linear_maps_are_called_as_often_as_one_likes() {
         assert_eq!(push(&t).data(), pull(&t).data());
     }
     let (push, pull) = (panic_of(|| push(&V::new(1.0))), panic_of(|| pull(&V::new(1.0))));
-    assert_eq!(push, "linearize: got shape [], expected [2]");
-    assert_eq!(pull, "vjp: got shape [], expected [2]");
+    assert_eq!(
+        push,
+        "linearize: got a tangent of shape [] for an input of shape [2]; expected the same shape"
+    );
+    assert_eq!(pull, "vjp: got a cotangent of shape [] for a result of shape [2]; expected the same shape");
     // By what the function captured, too.
     let w = V::new(3.0);
     let (_, pull) = vjp(|x| x * &w, &x);
@@ -357,6 +360,6 @@ fn directions_of_another_number_are_mistakes() {
     let one = vec![V::constant(1.0)];
     let message = |e: autodiff::Error| e.to_string();
     let f = |x: &Vec<V>| &x[0] * &x[1];
-    assert_eq!(message(autodiff::try_jvp(f, &x, &one).unwrap_err()), "jvp: got 1 directions, expected 2");
+    assert_eq!(message(autodiff::try_jvp(f, &x, &one).unwrap_err()), "jvp: got 1 tangents, expected 2");
     assert_eq!(message(autodiff::try_hvp(f, &x, &one).unwrap_err()), "hvp: got 1 directions, expected 2");
 }

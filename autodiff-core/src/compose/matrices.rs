@@ -115,7 +115,15 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// Where there are no two axes; for the largest of something, where there is none; for those of singular values, as
     /// for [`svd`](Value::svd).
     pub fn matrix_norm(&self, norm: MatrixNorm) -> Result<Self, Error> {
-        self.check_matrices("matrix_norm")?;
+        let op = "matrix_norm";
+        self.check_matrices(op)?;
+        let [m, n] = [2, 1].map(|i| self.shape()[self.ndim() - i]);
+        match norm {
+            MatrixNorm::One if n == 0 => return Err(self.no_elements(op)),
+            MatrixNorm::Two if m == 0 || n == 0 => return Err(self.no_elements(op)),
+            MatrixNorm::Infinity if m == 0 => return Err(self.no_elements(op)),
+            _ => {}
+        }
         match norm {
             MatrixNorm::Frobenius if self.is_empty() => self.try_sum_axis([-2, -1]),
             MatrixNorm::Frobenius => {
@@ -125,9 +133,9 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 let norm = (self / &scale).square().try_sum_axis([-2, -1])?.sqrt();
                 Ok(norm * scale.try_squeeze_axis([-2, -1])?)
             }
-            MatrixNorm::Nuclear => self.svdvals()?.try_sum_axis(-1),
+            MatrixNorm::Nuclear => self.singular(op)?.1.try_sum_axis(-1),
             MatrixNorm::One => self.abs().try_sum_axis(-2)?.try_max_axis(-1),
-            MatrixNorm::Two => self.svdvals()?.try_max_axis(-1),
+            MatrixNorm::Two => self.singular(op)?.1.try_max_axis(-1),
             MatrixNorm::Infinity => self.abs().try_sum_axis(-1)?.try_max_axis(-1),
         }
     }
@@ -145,7 +153,11 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     ///
     /// As for [`svd`](Value::svd), and where a matrix has no elements.
     pub fn cond(&self) -> Result<Self, Error> {
-        let s = self.svdvals()?;
+        let op = "cond";
+        let s = self.singular(op)?.1;
+        if s.shape()[s.ndim() - 1] == 0 {
+            return Err(self.no_elements(op));
+        }
         Ok(s.try_max_axis(-1)? / s.try_min_axis(-1)?)
     }
 
@@ -163,11 +175,16 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     ///
     /// As for [`svd`](Value::svd).
     pub fn matrix_rank(&self) -> Result<ArcArray<usize, IxDyn>, Error> {
-        let s = self.detach().svdvals()?.data();
+        let s = self.detach().singular("matrix_rank")?.1.data();
         let (m, n) = (self.shape()[self.ndim() - 2], self.shape()[self.ndim() - 1]);
         let epsilon = T::of(if m > n { m } else { n } as f64) * T::epsilon();
         let last = ndarray::Axis(self.ndim() - 2);
         let rank = |s: ndarray::ArrayView1<'_, T>| s.iter().filter(|&&x| x > epsilon * s[0]).count();
         Ok(s.map_axis(last, rank).into_shared())
+    }
+
+    /// That matrices have no elements, of which the operation `op` has no value.
+    fn no_elements(&self, op: &'static str) -> Error {
+        Error::Empty { op, shape: self.shape().to_vec(), axes: vec![self.ndim() - 2, self.ndim() - 1] }
     }
 }

@@ -110,6 +110,8 @@ fn parse(subscripts: &str, shapes: &[&[usize]]) -> Result<Subscripts, String> {
         return Err(format!("{} terms for {} operands, expected one for each", terms.len(), shapes.len()));
     }
     let (mut operands, mut lengths, mut dots) = (Vec::new(), BTreeMap::new(), 0);
+    // The operands that the lengths are of.
+    let mut givers = BTreeMap::new();
     for (i, (term, shape)) in terms.iter().zip(shapes).enumerate() {
         let letters = term.replacen("...", "", 1).chars().count();
         let ellipsis = term.contains("...");
@@ -128,14 +130,19 @@ fn parse(subscripts: &str, shapes: &[&[usize]]) -> Result<Subscripts, String> {
                 return Err(format!("operand {i} of shape {shape:?}: axes of one name differ in length"));
             }
             let all = lengths.entry(label).or_insert(length);
+            givers.entry(label).or_insert(i);
             if *all != length && *all != 1 && length != 1 {
                 let name = if label < DOTS { &label_name(label) } else { "..." };
+                let giver: usize = givers[&label];
                 return Err(format!(
-                    "\"{name}\" has length {all}, and {length} in operand {i} of shape {shape:?}"
+                    "\"{name}\" has length {all} in operand {giver} of shape {:?}, and {length} in operand {i} of \
+                     shape {shape:?}, expected equal lengths or 1",
+                    shapes[giver]
                 ));
             }
             if *all == 1 {
                 *all = length;
+                givers.insert(label, i);
             }
         }
         operands.push(labels);
@@ -300,8 +307,18 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         ///
         /// Where the numbers of elements differ.
         fn vdot, try_vdot(&self, other: impl Operand<T, B>) -> Self {
-            let flat = |x: &Self| x.with_shape("vdot", Shape::from_slice(&[x.len()]));
-            flat(self).dot_along("vdot", &flat(&other.operand()), 0.into(), 0.into())
+            let (op, other) = ("vdot", other.operand());
+            if self.len() != other.len() {
+                let (first, second) = (self.shape(), other.shape());
+                return Err(Error::Argument {
+                    op,
+                    what: "the number of elements of the second operand",
+                    got: format!("{}, of shape {second:?}", other.len()),
+                    expected: format!("{}, as that of the first, of shape {first:?}", self.len()),
+                });
+            }
+            let flat = |x: &Self| x.with_shape(op, Shape::from_slice(&[x.len()]));
+            flat(self).dot_along(op, &flat(&other), 0.into(), 0.into())
         }
 
         /// The Kronecker product: each element of this value times all of the other. The lengths of the axes, the last
@@ -364,9 +381,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         let mut labels: Vec<Label> = (self.ndim()..self.ndim() + other.ndim()).collect();
         for (&i, &j) in axes.iter().zip(&other_axes) {
             if self.shape()[i] != other.shape()[j] {
-                let mut expected = other.shape().to_vec();
-                expected[j] = self.shape()[i];
-                return Err(Error::Shape { op, got: other.shape().to_vec(), expected });
+                let (left, right) = (self.shape().to_vec(), other.shape().to_vec());
+                return Err(Error::Contraction { op, left, right, left_axis: i, right_axis: j });
             }
             labels[j] = i;
         }

@@ -268,7 +268,12 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                     continue;
                 }
                 if n == 0 {
-                    return Err(Error::Empty { op, shape: self.shape().to_vec(), axes: vec![axis] });
+                    return Err(Error::Argument {
+                        op,
+                        what: "the length of a padded axis",
+                        got: format!("0, for axis {axis} of shape {:?}", self.shape()),
+                        expected: "at least 1, as it is padded with its own elements".to_string(),
+                    });
                 }
                 let places = -(before as isize)..n + after as isize;
                 padded = padded.select(axis, places.map(|i| mode.inside(i, n) as usize).collect());
@@ -404,7 +409,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 _ => part.clone(),
             };
             let rows: Vec<Self> = parts.iter().map(|part| row(part.borrow())).collect();
-            Self::try_concat(&rows, 0)
+            Self::join("vstack", &rows, 0)
         }
 
         /// Arrays joined side by side: along axis 1, or along the only one where they have one.
@@ -418,7 +423,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 _ => part.clone(),
             };
             let parts: Vec<Self> = parts.iter().map(|part| some(part.borrow())).collect();
-            Self::try_concat(&parts, if parts.first().is_some_and(|part| part.ndim() > 1) { 1 } else { 0 })
+            Self::join("hstack", &parts, if parts.first().is_some_and(|part| part.ndim() > 1) { 1 } else { 0 })
         }
     }
 

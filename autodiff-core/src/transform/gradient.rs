@@ -39,7 +39,7 @@ pub fn grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     f: impl FnOnce(&P) -> Value<T, B>,
     x: &P,
 ) -> P {
-    value_and_grad(f, x).1
+    or_panic(try_grad(f, x))
 }
 
 /// Like [`grad`], but returns an error instead of panicking.
@@ -47,7 +47,16 @@ pub fn try_grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     f: impl FnOnce(&P) -> Value<T, B>,
     x: &P,
 ) -> Result<P, Error> {
-    Ok(try_value_and_grad(f, x)?.1)
+    gradient("grad", f, x)
+}
+
+/// The same for the transform `op`.
+pub(super) fn gradient<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    op: &'static str,
+    f: impl FnOnce(&P) -> Value<T, B>,
+    x: &P,
+) -> Result<P, Error> {
+    Ok(evaluated(op, |x| (f(x), ()), x)?.1)
 }
 
 /// The value and the gradient of a function with one number as its result, at `x`; see [`grad`].
@@ -76,7 +85,7 @@ pub fn try_value_and_grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>
     f: impl FnOnce(&P) -> Value<T, B>,
     x: &P,
 ) -> Result<(Value<T, B>, P), Error> {
-    let (y, gradient, ()) = try_value_and_grad_aux(|x| (f(x), ()), x)?;
+    let (y, gradient, ()) = evaluated("value_and_grad", |x| (f(x), ()), x)?;
     Ok((y, gradient))
 }
 
@@ -90,6 +99,9 @@ pub fn try_value_and_grad<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>
 /// assert_eq!((y.item(), largest), (5.0, 2.0));
 /// assert_eq!(g.data(), ndarray::array![2.0, 4.0].into_dyn());
 /// ```
+///
+/// Values among what else it returns are still recorded, as results of a function are: [`detach`](Value::detach) those that
+/// are kept, or they keep all that they were computed from.
 ///
 /// # Panics
 ///
@@ -107,11 +119,19 @@ pub fn try_value_and_grad_aux<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Cl
     f: impl FnOnce(&P) -> (Value<T, B>, A),
     x: &P,
 ) -> Result<(Value<T, B>, P, A), Error> {
+    evaluated("value_and_grad_aux", f, x)
+}
+
+fn evaluated<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone, A>(
+    op: &'static str,
+    f: impl FnOnce(&P) -> (Value<T, B>, A),
+    x: &P,
+) -> Result<(Value<T, B>, P, A), Error> {
     let inner = Inner::of(x);
     let (y, gradients, aux) = graph::recorded(|| {
         let (y, aux) = f(&inner.x);
         if y.len() != 1 {
-            return Err(Error::Result { op: "grad", got: y.shape().to_vec() });
+            return Err(Error::Result { op, got: y.shape().to_vec() });
         }
         let wrt = values(&inner.x);
         let gradients = match y.tracked() {

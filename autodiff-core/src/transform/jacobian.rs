@@ -1,6 +1,7 @@
 //! Whole matrices of derivatives, as one sweep with all directions side by side.
 
-use super::{Inner, directed, replaced, try_follow, try_grad, values};
+use super::gradient::gradient;
+use super::{Inner, directed, replaced, try_follow, values};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph::{self, with_leading};
@@ -111,15 +112,24 @@ pub fn try_hessian<T: Scalar, B: Backend<T>>(
     f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
     x: &Value<T, B>,
 ) -> Result<Value<T, B>, Error> {
+    matrix("hessian", f, x)
+}
+
+/// The same for the transform `op`.
+fn matrix<T: Scalar, B: Backend<T>>(
+    op: &'static str,
+    f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
+    x: &Value<T, B>,
+) -> Result<Value<T, B>, Error> {
     let inner = Inner::of(x);
     let matrix = graph::recorded(|| {
-        let gradient = try_grad(f, &inner.x)?;
-        let shape = joined("hessian", x, x)?;
+        let gradient = gradient(op, f, &inner.x)?;
+        let shape = joined(op, x, x)?;
         if shape.contains(&0) {
             return Ok(Value::from_parts(Tensor::full(T::zero(), &shape), None));
         }
         // Symmetric: rows do for columns.
-        Ok(gradient.tangents(&inner.x, directions("hessian", x)?).with_shape("hessian", shape))
+        Ok(gradient.tangents(&inner.x, directions(op, x)?).with_shape(op, shape))
     })?;
     Ok(inner.outside(matrix))
 }
@@ -163,8 +173,8 @@ pub fn try_hvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
 ) -> Result<P, Error> {
     let inner = Inner::of(x);
     let products = graph::recorded(|| {
-        let directed = directed("hvp", &inner.x, v)?;
-        Ok(try_follow("hvp", &directed, || try_grad(f, &inner.x), |gradient| values(gradient))?.1)
+        let directed = directed("hvp", ["a direction", "directions"], &inner.x, v)?;
+        Ok(try_follow("hvp", &directed, || gradient("hvp", f, &inner.x), |gradient| values(gradient))?.1)
     })?;
     let mut products = products.into_iter().map(|product| inner.outside(product));
     Ok(replaced(x, |_| products.next().expect("one for each value")))
@@ -199,7 +209,8 @@ pub fn try_hessian_diag<T: Scalar, B: Backend<T>>(
     f: impl FnOnce(&Value<T, B>) -> Value<T, B>,
     x: &Value<T, B>,
 ) -> Result<Value<T, B>, Error> {
-    let matrix = try_hessian(f, x)?.with_shape("hessian_diag", Shape::from_slice(&[x.len(), x.len()]));
+    let matrix =
+        matrix("hessian_diag", f, x)?.with_shape("hessian_diag", Shape::from_slice(&[x.len(), x.len()]));
     Ok(matrix.try_diagonal(0)?.with_shape("hessian_diag", Shape::from_slice(x.shape())))
 }
 

@@ -1,12 +1,15 @@
 //! Derivatives in a direction, and the linear maps that a derivative is.
 
-use super::{Inner, check_shape, directed, replaced, try_follow, values, zeros};
+use super::{Inner, check_direction, directed, replaced, try_follow, values, zeros};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
 use crate::value::Value;
+
+/// What errors call a direction, and several.
+const TANGENTS: [&str; 2] = ["a tangent", "tangents"];
 
 /// The value of a function at `x`, and its derivative in the direction `tangent`, of the shape of `x`.
 ///
@@ -42,7 +45,7 @@ pub fn try_jvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
 ) -> Result<(Value<T, B>, Value<T, B>), Error> {
     let inner = Inner::of(x);
     let (y, dy) = graph::recorded(|| {
-        let directed = directed("jvp", &inner.x, tangent)?;
+        let directed = directed("jvp", TANGENTS, &inner.x, tangent)?;
         let (y, mut dy) = try_follow("jvp", &directed, || Ok(f(&inner.x)), |y| vec![y])?;
         let dy = dy.remove(0);
         // They have most of their work in common.
@@ -80,8 +83,9 @@ pub fn linearize<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + 
     let (y, inner) = traced(f, x);
     let result = inner.outside(y.clone());
     let push = move |tangent: &P| {
-        let mapped =
-            graph::recorded(|| y.try_tangent("linearize", &directed("linearize", &inner.x, tangent)?));
+        let mapped = graph::recorded(|| {
+            y.try_tangent("linearize", &directed("linearize", TANGENTS, &inner.x, tangent)?)
+        });
         inner.outside(or_panic(mapped))
     };
     (result, Box::new(push))
@@ -111,7 +115,7 @@ pub fn vjp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + Sync +
     let (y, inner) = traced(f, x);
     let result = inner.outside(y.clone());
     let pull = move |cotangent: &Value<T, B>| {
-        or_panic(check_shape("vjp", cotangent, &y));
+        or_panic(check_direction("vjp", ["a cotangent", "a result"], cotangent, &y));
         let all = values(&inner.x);
         let found = graph::recorded(|| match y.tracked() {
             None => vec![None; all.len()],

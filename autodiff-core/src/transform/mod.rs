@@ -104,7 +104,11 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// Like [`grad_of`](Self::grad_of), but returns an error instead of panicking.
     pub fn try_grad_of(&self, wrt: &[&Self]) -> Result<Vec<Self>, Error> {
         let root = self.require_tracked("grad_of")?;
-        let nodes = wrt.iter().map(|x| x.require_tracked("grad_of")).collect::<Result<Vec<_>, _>>()?;
+        let mut nodes = Vec::with_capacity(wrt.len());
+        for (index, x) in wrt.iter().enumerate() {
+            let constant = || Error::Constant { op: "grad_of", index, shape: x.shape().to_vec() };
+            nodes.push(x.tracked().ok_or_else(constant)?);
+        }
         let seed = Value::from_parts(Tensor::full(T::one(), self.shape()), None);
         let found = graph::gradients(root, seed, None, &nodes);
         Ok(found.into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zeros(x))).collect())
@@ -179,7 +183,6 @@ fn given<'a, T: Scalar, B: Backend<T>>(
 ) -> Result<Given<'a, T, B>, Error> {
     let mut given = Vec::with_capacity(tangents.len());
     for (x, t) in tangents {
-        check_shape(op, t, x)?;
         given.push((x.require_tracked(op)?, (*t).clone()));
     }
     Ok(given)
@@ -216,26 +219,33 @@ fn replaced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     copy
 }
 
-/// The values of `x`, each with its direction.
+/// The values of `x`, each with its direction, of its shape; and what one direction is called, and several.
 fn directed<'a, T: Scalar, B: Backend<T>, P: Parameters<T, B>>(
     op: &'static str,
+    [one, several]: [&'static str; 2],
     x: &'a P,
     directions: &'a P,
 ) -> Result<Vec<(&'a Value<T, B>, &'a Value<T, B>)>, Error> {
     let (x, directions) = (values(x), values(directions));
-    match x.len() == directions.len() {
-        true => Ok(x.into_iter().zip(directions).collect()),
-        false => Err(Error::Count { op, what: "directions", got: directions.len(), expected: x.len() }),
+    if x.len() != directions.len() {
+        return Err(Error::Count { op, what: several, got: directions.len(), expected: x.len() });
     }
+    let directed: Vec<_> = x.into_iter().zip(directions).collect();
+    for (x, direction) in &directed {
+        check_direction(op, [one, "an input"], direction, x)?;
+    }
+    Ok(directed)
 }
 
-fn check_shape<T: Scalar, B: Backend<T>>(
+/// Checks that `got`, which is the first of the names, has the shape of `like`, which is the second.
+fn check_direction<T: Scalar, B: Backend<T>>(
     op: &'static str,
+    [what, of]: [&'static str; 2],
     got: &Value<T, B>,
     like: &Value<T, B>,
 ) -> Result<(), Error> {
-    match got.shape() == like.shape() {
-        true => Ok(()),
-        false => Err(Error::Shape { op, got: got.shape().to_vec(), expected: like.shape().to_vec() }),
+    if got.shape() == like.shape() {
+        return Ok(());
     }
+    Err(Error::Direction { op, what, got: got.shape().to_vec(), of, expected: like.shape().to_vec() })
 }
