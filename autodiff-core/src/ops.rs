@@ -88,9 +88,10 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     /// let x = Value::new(ndarray::array![-1.0, 0.5, 2.0]);
     /// assert_eq!(x.clamp(0.0, 1.0).data(), ndarray::array![0.0, 0.5, 1.0].into_dyn());
     /// ```
+    #[doc(alias = "clip")]
     #[must_use]
     pub fn clamp(&self, least: T, greatest: T) -> Self {
-        self.clip((least, greatest))
+        self.limit((least, greatest))
     }
 }
 

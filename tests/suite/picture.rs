@@ -212,3 +212,14 @@ fn a_deep_graph_fits_a_small_stack_and_a_picture() {
     assert_eq!(picture.texts[0], "\u{2026} 99001 earlier values");
     assert_apart(&picture);
 }
+
+/// What is recorded has the names of methods, or those of what they are made of.
+#[test]
+fn operations_have_names_that_users_know() {
+    let x = Value::new(array![-1.0, 0.5, 2.0]).with_label("x");
+    assert_eq!(x.clamp(0.0, 1.0).op(), "clamp");
+    let gradient = grad(|x| x.softmax(0).square().sum(), &x);
+    for picture in [x.log_softmax(0).graph().to_dot(), gradient.graph().to_dot()] {
+        assert!(["below", "chain", "limit"].iter().all(|name| !picture.contains(name)), "{picture}");
+    }
+}

@@ -350,7 +350,6 @@ pub(super) const INTERNAL: &[&str] = &[
     "absorb",
     "chain",
     "checkpoint",
-    "clip",
     "cofactor",
     "custom",
     "digamma_gap",

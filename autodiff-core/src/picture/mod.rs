@@ -57,8 +57,8 @@ impl Node {
 }
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
-    /// The computation that made this value, to be drawn: operations as they were called, whether they have run or not.
-    /// Nothing is computed or changed.
+    /// The computation that made this value, to be drawn: the operations that were recorded, whether they have run or not. One
+    /// that is composed of others, as `std` is, shows as those. Nothing is computed or changed.
     ///
     /// What was computed from constants alone, or under [`no_grad`](crate::no_grad), is a constant. Values are named by
     /// their [labels](Value::with_label), or later, by [`Graph::with_labels`].

@@ -44,7 +44,7 @@ binary! {
 
     /// The product of a cotangent `g` and a derivative `d`, in which zero absorbs infinity, and a zero cotangent
     /// NaN too: what the result does not depend on has no say in its gradient.
-    chain(g, d) = g * d, y if nan =>
+    chain as "mul"(g, d) = g * d, y if nan =>
         if g == T::zero() || (d == T::zero() && !g.is_nan()) { T::zero() } else { y };
         |_, d, _| d; |g, _, _| Partial::Cotangent(g.clone()); -2.0..2.0, -2.0..2.0
 
@@ -54,7 +54,7 @@ binary! {
         |_, t, _| Partial::Cotangent(t.clone()); |s, _, _| Partial::Cotangent(s.clone()); -2.0..2.0, -2.0..2.0
 
     /// `x - m` for `m` at least `x`: 0 where both are +inf.
-    below(x, m) = {
+    below as "sub"(x, m) = {
             // Of `m` alone, which often is one number for a row.
             let beside = if m > T::neg_infinity() { T::zero() } else { T::nan() };
             if x == m { beside } else { x - m }

@@ -4,6 +4,9 @@
 //! are the inputs and the output; `_` is one it does not read, which is then not kept. It is compiled over `Value`s, over plain
 //! [`Number`]s and over a few [`Numbers`] at once, and so made of what all have: the operations of the table and the operators.
 //!
+//! A row that says `as "name"` is recorded under the name of the function that users call, or of the standard one it is but for
+//! special values.
+//!
 //! The function's loop runs over vectors, so it is made of arithmetic, selections and [`math`]; `if rare => f` is a
 //! function that does not vectorise, for the few elements where the first one is not exact. A row that says `with F`
 //! passes on the way in which the machine multiplies and adds; `near` is the size of arguments up to which it then leaves out
@@ -137,6 +140,16 @@ macro_rules! bind {
     };
 }
 
+/// The name under which a row is recorded: its own, unless it says another.
+macro_rules! recorded {
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident $recorded:literal) => {
+        $recorded
+    };
+}
+
 /// Writes the derivatives of all rows, of one text, over values, over numbers and over a few numbers at once.
 macro_rules! derivatives {
     ([$($generics:tt)*] ($self:ident, $at:ident $(, $i:ident)?) $body:block) => {
@@ -243,7 +256,7 @@ impl Parameter for u32 {
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
-        $vis:vis $name:ident($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) $(with $mul_add:ident $(near $near:block)?)? = $f:expr $(, if $rare:expr => $then:expr)?;
+        $vis:vis $name:ident $(as $recorded:literal)? ($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) $(with $mul_add:ident $(near $near:block)?)? = $f:expr $(, if $rare:expr => $then:expr)?;
             |$dx:tt, $dy:tt| $d:expr; $lo:literal .. $hi:literal
     )*) => {
         /// Elementwise operations on one array; see the methods of [`Value`] for their meaning.
@@ -354,7 +367,7 @@ macro_rules! unary {
 
         impl<T: Scalar, B: Backend<T>> Rule<T, B> for Unary<T> {
             fn name(&self) -> &'static str {
-                match self { $( Unary::$name $({ $p: _ })? => stringify!($name), )* }
+                match self { $( Unary::$name $({ $p: _ })? => recorded!($name $($recorded)?), )* }
             }
             fn needs(&self, _: usize) -> Needs {
                 match self { $( Unary::$name $({ $p: _ })? => Needs { inputs: reads!($dx) as u8, output: reads!($dy) }, )* }
@@ -412,7 +425,7 @@ fn one<T: Scalar, B: Backend<T>>(range: Range<f64>, op: Unary<T>) -> Case<T, B> 
 macro_rules! binary {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident($a:ident, $b:ident) $(with $mul_add:ident)? = $f:expr $(, $y:ident if nan => $then:expr)?;
+        $name:ident $(as $recorded:literal)? ($a:ident, $b:ident) $(with $mul_add:ident)? = $f:expr $(, $y:ident if nan => $then:expr)?;
             |$ax:tt, $ab:tt, $ay:tt| $da:expr; |$bx:tt, $bb:tt, $by:tt| $db:expr; $alo:literal .. $ahi:literal, $blo:literal .. $bhi:literal
     )*) => {
         /// Elementwise operations on two arrays under broadcasting; see the methods of [`Value`] for their meaning.
@@ -499,7 +512,7 @@ macro_rules! binary {
 
         impl<T: Scalar, B: Backend<T>> Rule<T, B> for Binary {
             fn name(&self) -> &'static str {
-                Binary::name(*self)
+                match self { $( Binary::$name => recorded!($name $($recorded)?), )* }
             }
             fn needs(&self, i: usize) -> Needs {
                 match self { $(

@@ -98,13 +98,13 @@ unary! {
 
     /// Values limited to `bounds`, `(least, greatest)`, like NumPy's `clip`; NaN stays NaN. `d/dx` is 1 strictly
     /// inside and 0 elsewhere, at the bounds too.
-    pub(crate) clip(x, bounds: (T, T) = [(T::of(-1.0), T::of(1.5)), (T::of(2.0), T::of(3.0))]) = {
+    pub(crate) limit as "clamp"(x, bounds: (T, T) = [(T::of(-1.0), T::of(1.5)), (T::of(2.0), T::of(3.0))]) = {
             let above = if x < bounds.0 { bounds.0 } else { x };
             if above > bounds.1 { bounds.1 } else { above }
         };
         |x, _| x.inside(bounds); -2.0..2.0
 
-    /// 1 strictly inside `bounds`, 0 elsewhere: the derivative of `clip`.
+    /// 1 strictly inside `bounds`, 0 elsewhere: the derivative of `limit`.
     pub(crate) inside(x, bounds: (T, T) = [(T::of(-1.0), T::of(1.5))]) =
         if x > bounds.0 && x < bounds.1 { T::one() } else if x.is_nan() { x } else { T::zero() };
         |_, _| 0.0; -2.0..2.0
