@@ -17,7 +17,7 @@
 //! fresh leaf with the updated data and the old label. The gradient of a fresh leaf is zero: **there is no
 //! `zero_grad` to call**, and gradients never run over from one step into the next. To add up the gradients of several
 //! batches, call `backward` for each before the step. Handles that were taken from the model before a step keep the
-//! old values.
+//! old values, and so do its clones: what is given to the step is trained, and nothing else.
 //!
 //! - A parameter that is a constant, as `detach` makes one, is frozen: steps leave it as it is.
 //! - A value that stands in several places (tied weights) is one parameter, and stays one.

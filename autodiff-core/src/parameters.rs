@@ -95,7 +95,7 @@ impl fmt::Display for Path<'_> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a set of named `Value<{T}>`s",
-    note = "for a struct of values or layers, `autodiff::parameters!({Self} {{ field, ... }});` writes the implementation"
+    note = "for a struct of values or layers, `autodiff::parameters!({Self} {{ field, ... }});` writes the implementation; fields that hold no values are left out of the list"
 )]
 pub trait Parameters<T: Scalar, B: Backend<T>> {
     /// Calls `f` with each value and its place, which starts with `path`; always in the same order.

@@ -7,6 +7,14 @@ use std::fmt::{Debug, Display};
 ///
 /// The trait is sealed: kernels are compiled in this crate, once for each of the two types. Integers and
 /// booleans never carry gradients; they appear as indices, labels and masks.
+#[diagnostic::on_unimplemented(
+    message = "a Value holds `f64` or `f32` numbers, or an `ndarray` array of them, not `{Self}`",
+    label = "expected `f64`, `f32`, or an `ndarray` array of these",
+    note = "of a Vec, a slice or a Rust array make an ndarray array, as in `Value::new(ndarray::array![1.0, 2.0])` or \
+            `Value::new(ndarray::Array::from(vec))`, or see `Value::from_shape_vec`",
+    note = "integers carry no gradient: write `3.0` for `3`, and convert others, as in `n as f64` or \
+            `array.mapv(|n| n as f64)`"
+)]
 pub trait Scalar:
     Kernels
     + num_traits::Float

@@ -56,7 +56,7 @@ pub trait IntoValue<T: Scalar> {
 /// The other operand of a method: a value, or anything a constant can be made from.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an operand beside a Value<{T}>",
-    note = "operands are Values of the same element type and backend, numbers of that type, and ndarray arrays of it"
+    note = "operands are Values of the same element type and backend, numbers of that type (`2.0`, not `2`), and ndarray arrays of it"
 )]
 pub trait Operand<T: Scalar, B: Backend<T>> {
     /// The operand as a value.
@@ -253,7 +253,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         Ok(Self::new(array))
     }
 
-    /// The data, as an `ndarray` array that shares memory with this value where it can.
+    /// The data, as an `ndarray` array that shares memory with this value where it can. What is written into it, as by
+    /// `x.data()[0] = 1.0`, changes a copy: values do not change.
     pub fn data(&self) -> ArcArray<T, IxDyn> {
         self.data.to_array()
     }
@@ -297,7 +298,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         self.node.as_ref()?.existing_meta()?.label()
     }
 
-    /// The operation that made this value, as in `"mul"`; `"leaf"` or `"constant"` where none did.
+    /// The operation that made this value, as in `"mul"`; `"leaf"` or `"constant"` where none did. Of one that is composed of
+    /// others, as `std` is, it is the last of those.
     pub fn op(&self) -> &'static str {
         self.node.as_ref().map_or("constant", |node| node.op())
     }
