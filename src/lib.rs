@@ -1,3 +1,16 @@
+//! [guide]: crate::guide
+//! [operations]: autodiff_core::operations
+//! [blas]: https://github.com/autodiff-rs/autodiff/blob/main/autodiff-blas/README.md
+//! [avx2]: https://github.com/autodiff-rs/autodiff/blob/main/autodiff-bench/report/avx2/README.md
+//! [report]: https://github.com/autodiff-rs/autodiff/blob/main/autodiff-bench/report/README.md
+//! [builds]: https://github.com/autodiff-rs/autodiff/blob/main/autodiff-bench/report/builds.md
+//! [times]: https://github.com/autodiff-rs/autodiff/raw/main/autodiff-bench/report/f64-1-thread.svg
+//! [picture]: https://github.com/autodiff-rs/autodiff/raw/main/examples/quickstart.svg
+//! [contributing]: https://github.com/autodiff-rs/autodiff/blob/main/CONTRIBUTING.md
+//! [mit]: https://github.com/autodiff-rs/autodiff/blob/main/LICENSE-MIT
+//! [apache]: https://github.com/autodiff-rs/autodiff/blob/main/LICENSE-APACHE
+//!
+// Of two definitions of a link the first counts: those above are for rustdoc, where the README's own lead nowhere.
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
