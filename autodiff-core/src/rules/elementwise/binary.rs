@@ -50,7 +50,7 @@ binary! {
 
     /// The product of two cotangents or tangents, as second derivatives have it, in which zero on either side absorbs infinity and
     /// NaN.
-    absorb(s, t) = s * t, y if nan => if s == T::zero() || t == T::zero() { T::zero() } else { y };
+    absorb as "mul"(s, t) = s * t, y if nan => if s == T::zero() || t == T::zero() { T::zero() } else { y };
         |_, t, _| Partial::Cotangent(t.clone()); |s, _, _| Partial::Cotangent(s.clone()); -2.0..2.0, -2.0..2.0
 
     /// `x - m` for `m` at least `x`: 0 where both are +inf.
