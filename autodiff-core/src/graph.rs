@@ -200,6 +200,8 @@ thread_local! {
 
 /// Runs `f` without recording: what it computes is constant, and keeps no inputs alive.
 ///
+/// It holds for this thread, and not for others that `f` has run something.
+///
 /// ```
 /// use autodiff_core::{native::Value, no_grad};
 /// let w = Value::new(2.0);
