@@ -158,6 +158,7 @@ impl<T: Scalar, B: Backend<T>> Recorded<T, B> {
     }
 
     /// What `vjp` gives where all is numbers.
+    #[inline]
     pub fn number_vjp(&self, at: &AtNumbers<T>, g: T, i: usize) -> Option<T> {
         match self {
             Recorded::Unary(rule) => rule.number_vjp(at, g),

@@ -71,6 +71,7 @@ impl<T: Scalar, B: Backend<T>> Partial<Value<T, B>> {
 
 impl<T: Scalar> Partial<Number<T>> {
     /// The product with a cotangent. `None` is zero.
+    #[inline(always)] // with `slope`, so that each operation has a jump of its own to its product
     fn times(self, g: T) -> Option<T> {
         match self {
             Partial::Constant(0.0) => None,
@@ -157,6 +158,7 @@ macro_rules! derivatives {
         fn partial<$($generics)* B: Backend<T>>($self, $at: &Primal<'_, T, B> $(, $i: usize)?) -> Partial<Value<T, B>> $body
 
         #[allow(unused_variables, clippy::op_ref, clippy::clone_on_copy)] // written for values
+        #[inline(always)]
         fn slope<$($generics)*>($self, $at: &AtNumbers<T> $(, $i: usize)?) -> Partial<Number<T>> $body
 
         #[allow(unused_variables, clippy::op_ref, clippy::clone_on_copy)] // written for values
@@ -303,6 +305,7 @@ macro_rules! unary {
             }
 
             /// The cotangent of a number, given that of the result, `g`. `None` is zero.
+            #[inline(never)]
             pub(crate) fn number_vjp(self, at: &AtNumbers<T>, g: T) -> Option<T> {
                 self.slope(at).times(g)
             }
@@ -483,6 +486,7 @@ macro_rules! binary {
             }
 
             /// The cotangent of number `i`, given that of the result, `g`. `None` is zero.
+            #[inline(never)] // nor Unary's: the sweep through numbers is to be small
             pub(crate) fn number_vjp<T: Scalar>(self, at: &AtNumbers<T>, g: T, i: usize) -> Option<T> {
                 self.slope(at, i).times(g)
             }
