@@ -64,6 +64,61 @@ fn cumulative_products_with_zeros<T: Real>() {
     );
 }
 
+/// Numbers whose products leave the range in some orders, but not one after the other.
+fn products_stay_in_range<T: Real>() {
+    // 1e200 or 1e20, and one over it: powers of two, so that products are exact.
+    let large = 2.0_f64.powi(if T::NAME == "f64" { 664 } else { 66 });
+    let small = 1.0 / large;
+    rows::<T>(
+        |x| x.cumprod(0),
+        &[
+            (&[small, large, large], &[small, 1.0, large], &[INF, 3.0, 3.0]),
+            (&[0.0, large, large], &[0.0; 3], &[INF, 0.0, 0.0]),
+            (&[0.0, 5.0, large, large], &[0.0; 4], &[INF, 0.0, 0.0, 0.0]),
+            (&[large, small, small], &[large, 1.0, small], &[1.0, 2.0 * large, 3.0]),
+            (&[-0.0, INF, 1.0], &[-0.0, NAN, NAN], &[INF, 0.0, NAN]),
+        ],
+    );
+    rows::<T>(
+        |x| x.prod(),
+        &[
+            (&[large, small, large, small], &[1.0], &[small, large, small, large]),
+            (&[small, large, large], &[large], &[INF, 1.0, 1.0]),
+            (&[0.0, large, 5.0, large], &[0.0], &[INF, 0.0, 0.0, 0.0]),
+            (&[0.0, 5.0, large, large], &[0.0], &[INF, 0.0, 0.0, 0.0]),
+            (&[large, large, 0.0], &[NAN], &[0.0, 0.0, INF]),
+        ],
+    );
+    // Along each axis, and with cotangents of zero, which absorb infinity.
+    let x = leaf::<T>(&[2, 4], &[large, small, large, small, large, large, small, 2.0]);
+    assert_same(&x.prod_axis(1), &[2], &[1.0, INF]);
+    let row = x.prod_axis(1).slice(s![..1]);
+    assert_same(&gradients(&row, &[&x])[0], &[2, 4], &[small, large, small, large, 0.0, 0.0, 0.0, 0.0]);
+    let y = x.t().cumprod(0);
+    assert_same(&y.slice(s![.., 0]), &[4], &[large, 1.0, large, 1.0]);
+    let first = gradients(&y.slice(s![0, ..]), &[&x]).remove(0);
+    assert_same(&first, &[2, 4], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+}
+
+fn products_of_many_agree_with_loops<T: Real>() {
+    // Lanes one by one, side by side, and rows; of views, too.
+    for (n, m) in [(3, 1), (4, 7), (5, 8), (3, 19), (2, 33)] {
+        let x = sample::<T>(&[n, m]);
+        let (data, by_row) = (x.data(), x.cumprod(1));
+        for (axis, y) in [(0, x.cumprod(0)), (1, by_row.clone()), (1, x.t().cumprod(0).t())] {
+            let mut want = data.to_owned();
+            want.accumulate_axis_inplace(ndarray::Axis(axis), |&before, x| *x = before * *x);
+            assert_same(&y, &[n, m], &want.iter().map(|x| x.as_f64()).collect::<Vec<_>>());
+        }
+        assert_same(&x.prod_axis(1), &[n], &elements(&by_row.slice(s![.., -1])));
+        assert_same(&x.t().prod_axis(0), &[n], &elements(&by_row.slice(s![.., -1])));
+        assert_same(&x.prod(), &[], &[data.iter().fold(T::one(), |product, &x| product * x).as_f64()]);
+        let forward = jacobian(|x| x.cumprod(0).flatten(), &x);
+        let backward = jacobian(|x| x.cumprod(0).flatten().slice(s![1..]), &x);
+        assert_near(&forward.slice(s![1.., .., ..]), &backward, "the other mode");
+    }
+}
+
 fn cumulative_sums<T: Real>() {
     rows::<T>(
         |x| x.cumsum(0),
@@ -336,6 +391,8 @@ fn constants<T: Real>() {
 both!(
     products_with_zeros,
     cumulative_products_with_zeros,
+    products_stay_in_range,
+    products_of_many_agree_with_loops,
     cumulative_sums,
     cumulative_extrema_share_ties,
     cumulative_logarithms,

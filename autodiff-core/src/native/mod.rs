@@ -7,6 +7,7 @@ mod gemv;
 pub(crate) mod linalg;
 pub(crate) mod math;
 mod matmul;
+mod recurrence;
 mod reduce;
 pub(crate) mod simd;
 mod tiles;
@@ -20,6 +21,7 @@ use ndarray::{ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayVi
 
 use matmul::Batch;
 pub(crate) use matmul::matmul;
+pub(crate) use recurrence::{Steps, recurrence};
 pub(crate) use reduce::{fold_slice, sum_slice};
 pub use update::{all_finite, update};
 

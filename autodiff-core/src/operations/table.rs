@@ -374,6 +374,7 @@ pub(super) const INTERNAL: &[&str] = &[
     "pow_ln",
     "put",
     "quotient",
+    "recurrence",
     "same",
     "sech2",
     "sigmoid2",

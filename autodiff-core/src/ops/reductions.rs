@@ -4,33 +4,32 @@ use super::{Indices, Mask, extremum};
 use crate::backend::{Backend, Binary, Reduction};
 use crate::error::{Error, twins};
 use crate::rows::{by_value, map_rows};
-use crate::rules::{Along, Mean, Quantile, Sum};
+use crate::rules::{Along, Mean, Quantile, Recurrence, Sum};
 use crate::scalar::Scalar;
 use crate::shape::{Axes, Shape, reduced};
 use crate::value::Value;
 use ndarray::{ArcArray, IxDyn};
 
-/// One half times the other, until one factor is left: a derivative needs no division, so that zeros are no exception.
+/// The last of the cumulative products: what is on the way is no larger or smaller than one factor after the other makes it.
 pub(super) fn prod<T: Scalar, B: Backend<T>>(x: &Value<T, B>, along: &Along) -> Result<Value<T, B>, Error> {
     let count: usize = along.axes.iter().map(|&a| along.from[a]).product();
     let to = reduced(&along.from, &along.axes, along.keepdims);
     if count == 0 {
         return Ok(Value::apply(Sum(along.clone()), &[x]) + T::one());
     }
-    let order = along.axes.iter().copied().chain((0..x.ndim()).filter(|a| !along.axes.contains(a)));
-    let moved = x.try_permute(order.collect::<Vec<usize>>().as_slice())?;
-    let kept = reduced(&along.from, &along.axes, false);
-    let mut factors = moved.with_shape("prod", [count].into_iter().chain(kept).collect());
-    let mut odd: Option<Value<T, B>> = None;
-    while factors.shape()[0] > 1 {
-        let n = factors.shape()[0];
-        if n % 2 == 1 {
-            let last = factors.part(0, n - 1..n);
-            odd = Some(odd.map_or(last.clone(), |odd| odd * last));
-        }
-        factors = factors.part(0, 0..n / 2) * factors.part(0, n / 2..n / 2 * 2);
-    }
-    Ok(odd.map_or(factors.clone(), |odd| factors * odd).with_shape("prod", to))
+    // The reduced axes side by side, as one. Where they are already, nothing is moved.
+    let is_reduced = |axis: &usize| along.axes.contains(axis);
+    let first = (0..x.ndim()).find(is_reduced).unwrap_or(0);
+    let (before, after): (Shape, Shape) = (0..x.ndim()).filter(|a| !is_reduced(a)).partition(|&a| a < first);
+    let order: Shape =
+        before.iter().copied().chain((0..x.ndim()).filter(is_reduced)).chain(after.iter().copied()).collect();
+    let moved = if order.is_sorted() { x.clone() } else { x.try_permute(&order[..])? };
+    let length = |&axis: &usize| along.from[axis];
+    let shape = before.iter().map(length).chain([count]).chain(after.iter().map(length)).collect();
+    let (factors, axis) = (moved.with_shape("prod", shape), before.len());
+    let products = Value::apply(Recurrence::products(axis), &[&factors]);
+    let last = |x: &Value<T, B>| x.part(axis, count - 1..count);
+    Ok((last(&products) * last(&factors)).with_shape("prod", to))
 }
 
 /// The sum of squared differences from the mean, over their number less `ddof`; or its square root.

@@ -5,7 +5,7 @@ use super::index::places_along;
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, twins};
 use crate::rows::{argsort, by_value, map_each_row};
-use crate::rules::{Cumsum, CumulativeExtremum, Take};
+use crate::rules::{Cumsum, CumulativeExtremum, Recurrence, Take};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, resolve_axis};
 use crate::value::Value;
@@ -31,7 +31,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             Ok(Self::apply(Cumsum { axis, reverse: false, starts: None }, &[self]))
         }
 
-        /// The products of all elements up to each place along an axis. Gradients are right where elements are 0.
+        /// The products of all elements up to each place along an axis, one after the other, as NumPy multiplies. Gradients are
+        /// right where elements are 0.
         ///
         /// ```
         /// use autodiff_core::native::Value;
@@ -43,7 +44,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         /// assert_eq!(x.grad().data(), array![1.0, 8.0, 0.0].into_dyn());
         /// ```
         fn cumprod, try_cumprod(&self, axis: isize) -> Self {
-            self.scan("cumprod", axis, |a, b| Ok(a * b))
+            let axis = resolve_axis("cumprod", axis, self.shape())?;
+            Ok(Self::apply(Recurrence::products(axis), &[self]) * self)
         }
 
         /// `ln(cumsum(exp(x)))` along an axis, at any magnitude (PyTorch's name).

@@ -12,6 +12,7 @@ pub(crate) mod linalg;
 mod linear;
 mod matmul;
 mod quantile;
+mod recurrence;
 mod reduce;
 mod scan;
 mod take;
@@ -24,6 +25,7 @@ pub(crate) use linalg::{Diagonal, Embed, SolveTriangular};
 pub(crate) use linear::{Alias, BroadcastTo, Permute, Reshape};
 pub(crate) use matmul::Matmul;
 pub(crate) use quantile::Quantile;
+pub(crate) use recurrence::Recurrence;
 pub(crate) use reduce::{Along, Extremum, LogSumExp, Mean, Softmax, Sum};
 pub(crate) use scan::{Cumsum, CumulativeExtremum};
 pub(crate) use take::{Put, Take};
@@ -254,6 +256,7 @@ table![
     Put,
     Cumsum,
     CumulativeExtremum,
+    Recurrence,
     Quantile,
     linalg::Weigh,
     Diagonal,

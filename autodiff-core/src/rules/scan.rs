@@ -95,7 +95,7 @@ impl<T: Scalar, B: Backend<T>> Listed<T, B> for Cumsum {
     }
 }
 
-fn cases<T: Scalar, B: Backend<T>>(
+pub(super) fn cases<T: Scalar, B: Backend<T>>(
     name: &'static str,
     f: fn(&Value<T, B>, isize) -> Value<T, B>,
 ) -> Vec<Case<T, B>> {
