@@ -201,6 +201,40 @@ fn variances<T: Real>() {
     assert_same(&vector::<T>(&[-tiny, tiny]).std(0), &[], &[tiny]);
 }
 
+/// The mean of equal elements rounds; what is left of them is nothing all the same.
+fn equal_elements_do_not_vary<T: Real>() {
+    for (x, n) in [(0.1, 3), (1e16 / 3.0, 7), (-0.7, 1000), (1e30, 49), (1e-30, 11)] {
+        let x = V::<T>::new(Array1::from_elem(n, T::of(x)));
+        for y in [x.var(0), x.std(0), x.std(1)] {
+            assert_same(&y, &[], &[0.0]);
+            assert_same(&gradients(&y, &[&x])[0], &[n], &vec![0.0; n]);
+        }
+        let rows = V::<T>::stack(&[&x, &(&x * T::of(3.0))], 0);
+        assert_same(&rows.var_axis(1, 1), &[2], &[0.0, 0.0]);
+        assert_same(&rows.t().var_axis(0, 1), &[2], &[0.0, 0.0]);
+    }
+    let large = T::MAX.as_f64() / 4.0;
+    rows::<T>(
+        |x| x.std(0),
+        &[(&[large, large, large], &[0.0], &[0.0; 3]), (&[-large, large], &[large], &[-0.5, 0.5])],
+    );
+}
+
+/// Where the number of elements is not above `ddof`, both modes and all orders say so.
+fn variances_of_too_few_have_no_derivatives<T: Real>() {
+    for x in [vector::<T>(&[3.0]), vector::<T>(&[1.0, 2.0]), vector::<T>(&[1.0, 1.0, 1.0])] {
+        let n = x.len();
+        for f in [V::<T>::var as fn(&V<T>, usize) -> V<T>, V::<T>::std] {
+            let backward = |x: &V<T>| gradients(&f(x, n), &[x]).remove(0);
+            let forward = jacobian(|x| V::<T>::stack(&[f(x, n), f(x, n), f(x, n), f(x, n)], 0), &x);
+            assert_same(&backward(&x), &[n], &vec![NAN; n]);
+            assert_same(&forward, &[4, n], &vec![NAN; 4 * n]);
+            assert_same(&jacobian(|x| f(x, n), &x), &[n], &vec![NAN; n]);
+            assert_same(&gradients(&backward(&x), &[&x])[0], &[n], &vec![NAN; n]);
+        }
+    }
+}
+
 fn norms<T: Real>() {
     // Powers of two whose squares leave the range.
     let tiny = T::min_positive_value().as_f64();
@@ -397,6 +431,8 @@ both!(
     cumulative_extrema_share_ties,
     cumulative_logarithms,
     variances,
+    equal_elements_do_not_vary,
+    variances_of_too_few_have_no_derivatives,
     norms,
     medians_and_quantiles_share_ties,
     orders_are_stable_and_end_with_nan,

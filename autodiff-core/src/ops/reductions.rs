@@ -43,12 +43,18 @@ pub(super) fn spread<T: Scalar, B: Backend<T>>(
     if count == 0 {
         return Ok(Value::apply(Mean(along), &[x]));
     }
-    let centred = x - Value::apply(Mean(Along { keepdims: true, ..along.clone() }), &[x]);
+    let mean = |x: &Value<T, B>| Value::apply(Mean(Along { keepdims: true, ..along.clone() }), &[x]);
+    let rounded = mean(x);
+    // What rounding has left out, which has no derivative: the mean of equal elements is theirs, and they do not vary.
+    let rest = mean(&(x.detach() - rounded.detach()));
+    let centred = x - (rounded + rest);
     let freedom = T::of(count.saturating_sub(ddof) as f64);
     if freedom == T::zero() {
-        // Divided before it is summed: NaN, or infinite, and so is the gradient.
-        let square = Value::apply(Sum(along), &[&(centred / freedom).square()]);
-        return Ok(if root { square.sqrt() } else { square });
+        // NaN, or infinite where elements differ. What is added is 0, with derivatives that are NaN, of every order.
+        let square = Value::apply(Sum(along.clone()), &[&(centred.detach() / freedom).square()]);
+        let nothing = (x - x.detach()).sqrt().zip(Binary::chain, &Value::number(T::nan()));
+        let value = if root { square.sqrt() } else { square };
+        return Ok(value + Value::apply(Sum(along), &[&nothing]));
     }
     match root {
         true => Ok(norm(&centred, along, T::of(2.0))? / freedom.sqrt()),
