@@ -464,6 +464,8 @@ fn norms_of_matrices<T: Real>() {
     let ratio = matrix::<T, 1, 2>([[3.0 * huge, 4.0 * huge]]).matrix_norm(Frobenius).unwrap() / T::of(huge);
     assert_about(&ratio, &[5.0]);
     assert_eq!(matrix::<T, 1, 1>([[f64::INFINITY]]).matrix_norm(Frobenius).unwrap().item(), T::infinity());
+    let infinite = matrix::<T, 2, 2>([[1.0, f64::NEG_INFINITY], [0.0, 2.0]]);
+    assert_same(&gradient(|a| a.matrix_norm(Frobenius).unwrap(), &infinite), &[2, 2], &[0.0, -1.0, 0.0, 0.0]);
     let none = V::<T>::new(Array2::from_elem((0, 2), T::one()));
     assert_same(&none.matrix_norm(Frobenius).unwrap(), &[], &[0.0]);
     assert_same(&none.matrix_norm(Nuclear).unwrap(), &[], &[0.0]);

@@ -248,10 +248,25 @@ fn norms<T: Real>() {
             (&[huge, 0.0], &[huge], &[1.0, 0.0]),
             (&[tiny, 0.0], &[tiny], &[1.0, 0.0]),
             (&[NAN, 1.0], &[NAN], &[NAN, NAN]),
+            (&[INF, 1.0], &[INF], &[1.0, 0.0]),
+            (&[-INF], &[INF], &[-1.0]),
             (&[], &[0.0], &[]),
         ],
     );
-    assert_same(&vector::<T>(&[INF, 1.0]).norm(T::of(2.0)), &[], &[INF]);
+    for p in [1.5, 2.0, 3.0] {
+        let x = leaf::<T>(&[4, 2], &[INF, 1.0, -INF, INF, 0.0, 2.0, NAN, INF]);
+        let y = x.norm_axis(1, T::of(p));
+        assert_same(&y.slice(s![..2]), &[2], &[INF, INF]);
+        assert_same(&y.slice(s![3]), &[], &[NAN]);
+        let first = gradients(&y.slice(s![..3]), &[&x]).remove(0);
+        assert_same(&first.slice(s![..2, ..]), &[2, 2], &[1.0, 0.0, -0.5, 0.5]);
+        assert_near(&first.slice(s![2, ..]), &vector::<T>(&[0.0, 1.0]), "beside infinite rows");
+        let forward = jacobian(
+            |x| V::<T>::stack(&[x.norm(T::of(p)), x.norm(T::of(p)), x.norm(T::of(p))], 0),
+            &vector::<T>(&[-INF, 1.0]),
+        );
+        assert_same(&forward.slice(s![0, ..]), &[2], &[-1.0, 0.0]);
+    }
     rows::<T>(|x| x.norm(T::of(2.0)).square(), &[(&[0.0, 0.0], &[0.0], &[0.0, 0.0])]);
     rows::<T>(|x| x.norm(T::one()), &[(&[3.0, -4.0, 0.0], &[7.0], &[1.0, -1.0, 0.0]), (&[], &[0.0], &[])]);
     rows::<T>(
@@ -280,6 +295,20 @@ fn norms<T: Real>() {
             "a norm of a small number",
         );
     }
+    // Of negative orders, what is smallest counts most.
+    let (low, high) = (
+        2.0_f64.powi(if T::NAME == "f64" { -400 } else { -80 }),
+        2.0_f64.powi(if T::NAME == "f64" { 400 } else { 80 }),
+    );
+    rows::<T>(
+        |x| x.norm(T::of(-3.0)),
+        &[
+            (&[low, high], &[low], &[1.0, 0.0]),
+            (&[-high], &[high], &[-1.0]),
+            (&[0.0, 1.0], &[0.0], &[0.0, 0.0]),
+            (&[INF, 1.0], &[1.0], &[0.0, 1.0]),
+        ],
+    );
     // A row's norm does not depend on its neighbours.
     let x = leaf::<T>(&[3, 2], &[3.0, 4.0, huge, 0.0, 0.0, 0.0]);
     assert_same(&x.norm_axis(1, T::of(2.0)), &[3], &[5.0, huge, 0.0]);

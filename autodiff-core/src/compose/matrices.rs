@@ -125,14 +125,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             _ => {}
         }
         match norm {
-            MatrixNorm::Frobenius if self.is_empty() => self.try_sum_axis([-2, -1]),
-            MatrixNorm::Frobenius => {
-                let top = self.detach().abs().try_max_keepdims([-2, -1])?;
-                let usual = &top.gt(T::zero()) & &top.lt(T::infinity());
-                let scale = where_(&usual, &top, T::one());
-                let norm = (self / &scale).square().try_sum_axis([-2, -1])?.sqrt();
-                Ok(norm * scale.try_squeeze_axis([-2, -1])?)
-            }
+MatrixNorm::Frobenius => self.try_norm_axis([-2, -1], T::of(2.0)),
             MatrixNorm::Nuclear => self.singular(op)?.1.try_sum_axis(-1),
             MatrixNorm::One => self.abs().try_sum_axis(-2)?.try_max_axis(-1),
             MatrixNorm::Two => self.singular(op)?.1.try_max_axis(-1),

@@ -1,6 +1,6 @@
 //! Reductions that are compositions, and those whose results are indices, masks and counts.
 
-use super::{Indices, Mask, extremum};
+use super::{Indices, Mask, extremum, try_where};
 use crate::backend::{Backend, Binary, Reduction};
 use crate::error::{Error, twins};
 use crate::rows::{by_value, map_rows};
@@ -91,10 +91,12 @@ pub(super) fn norm<T: Scalar, B: Backend<T>>(
     if x.is_empty() || plain.data().iter().all(|&s| is_exact(s)) {
         return Ok(root(&plain));
     }
-    // Powers have left the range of numbers: those sums are taken of elements in units of a power of two near the largest.
+    // Powers have left the range of numbers: those sums are taken of elements in units of a power of two near the one
+    // that counts most.
     let exact = along.keep(&plain.detach());
     let keep = Along { keepdims: true, ..along.clone() };
-    let top = extremum("norm", Reduction::Max, &x.detach().abs(), keep)?;
+    let leading = if p > T::zero() { Reduction::Max } else { Reduction::Min };
+    let top = extremum("norm", leading, &x.detach().abs(), keep.clone())?;
     let mut scale = top.data().to_owned();
     scale.zip_mut_with(&exact.data(), |scale, &s| {
         *scale = match *scale {
@@ -104,7 +106,16 @@ pub(super) fn norm<T: Scalar, B: Backend<T>>(
     });
     let scale = Value::constant(scale);
     let to = reduced(&along.from, &along.axes, along.keepdims);
-    Ok(root(&total(&(x / &scale))) * scale.with_shape("norm", to))
+    let scaled = root(&total(&(x / &scale))) * scale.with_shape("norm", to.clone());
+    let is_infinite = top.is_infinite();
+    if p < T::one() || !is_infinite.iter().any(|&infinite| infinite) {
+        return Ok(scaled);
+    }
+    // Infinite elements share the gradient, as the largest do; beside them finite ones count nothing.
+    let infinite = x.detach().abs().zip(Binary::same, &Value::number(T::infinity()));
+    let shares = x.detach().sign() * (&infinite / Value::apply(Sum(keep), &[&infinite]));
+    let unbounded = sum(&x.zip(Binary::chain, &shares));
+    Ok(try_where(&is_infinite, along.keep(&unbounded), along.keep(&scaled))?.with_shape("norm", to))
 }
 
 /// The largest power of two up to a positive number, but none whose reciprocal is infinite.
