@@ -273,7 +273,7 @@ fn extremum<T: Scalar, B: Backend<T>>(
         // Nothing to compare, and no results: any value of the right shape will do.
         return Ok(Value::apply(Sum(along), &[x]));
     }
-    Ok(Value::apply(Extremum { op, along }, &[x]))
+    Ok(Value::apply(Extremum { op, along, inside: None }, &[x]))
 }
 
 impl<T: Scalar, B: Backend<T>> Value<T, B> {

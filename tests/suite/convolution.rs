@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use autodiff::{Conv, Pool, Value, check_grads};
-use ndarray::{ArrayD, IxDyn, array};
+use ndarray::{ArrayD, IxDyn, array, s};
 
 fn numbers<T: Real>(shape: &[usize], salt: usize) -> V<T> {
     let n: usize = shape.iter().product();
@@ -119,6 +119,22 @@ fn pools_reduce_what_is_in_the_window<T: Real>() {
     let tied = leaf::<T>(&[1, 1, 3], &[2.0, 2.0, 1.0]);
     tied.max_pool1d(Pool { stride: [1], ..Pool::new([2]) }).backward();
     assert_same(&tied.grad(), &[1, 1, 3], &[0.5, 1.5, 0.0]);
+    // Padding has no share, where all is -inf either.
+    let bottom = f64::NEG_INFINITY;
+    for (n, length, stride, want) in
+        [(1, 2, 2, vec![1.0]), (3, 3, 1, vec![0.5 + 1.0 / 3.0, 0.5 + 1.0 / 3.0 + 0.5, 0.5 + 1.0 / 3.0])]
+    {
+        let low = leaf::<T>(&[1, 1, n], &vec![bottom; n]);
+        let y = low.max_pool1d(Pool { window: [length], stride: [stride], padding: [1] });
+        assert_same(&y, &[1, 1, y.len()], &vec![bottom; y.len()]);
+        y.backward();
+        assert_near(&low.grad(), &leaf::<T>(&[1, 1, n], &want), "shares without the padding");
+    }
+    let low = leaf::<T>(&[1, 1, 2, 2], &[bottom; 4]);
+    let corners = |x: &V<T>| x.max_pool2d(Pool { padding: [1, 1], ..Pool::new([2, 2]) }).flatten();
+    let identity = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    assert_same(&autodiff::jacobian(corners, &low).flatten(), &[16], &identity);
+    assert_same(&autodiff::jacobian(|x| corners(x).slice(s![..2]), &low).flatten(), &[8], &identity[..8]);
     let nan = leaf::<T>(&[1, 1, 2], &[f64::NAN, 1.0]);
     assert!(nan.max_pool1d(Pool::new([2])).item().is_nan());
 }

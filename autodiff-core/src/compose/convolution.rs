@@ -1,8 +1,8 @@
 //! Convolutions and pooling: all positions of a window as one array, and a matrix product or a reduction of it.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Reduction};
 use crate::error::{Error, twins};
-use crate::rules::{Slice, Unslice};
+use crate::rules::{Along, Extremum, Slice, Unslice};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, checked_size};
 use crate::value::{Operand, Value};
@@ -417,16 +417,27 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         if pool.padding == [0; N] {
             return patches.try_max_axis(2);
         }
-        // What is added is -inf, which is never the largest: padding does not fill a window.
-        let inside = |index: IxDyn| {
-            let at = (0..N)
-                .all(|i| (pool.padding[i]..pool.padding[i] + self.shape()[2 + i]).contains(&index[2 + i]));
-            if at { T::zero() } else { T::neg_infinity() }
+        // What is outside is -inf, which is never larger than what is inside; where that is -inf, too, it has no share.
+        let is_inside = |index: IxDyn| {
+            (0..N).all(|i| (pool.padding[i]..pool.padding[i] + self.shape()[2 + i]).contains(&index[2 + i]))
         };
+        let outside = |index: IxDyn| if is_inside(index) { T::zero() } else { T::neg_infinity() };
         let mut shape = padded;
         shape[..2].fill(1);
-        let outside = Self::constant(ArrayD::from_shape_fn(IxDyn(&shape), inside));
+        let outside = Self::constant(ArrayD::from_shape_fn(IxDyn(&shape), outside));
         let (outside, _) = outside.pool(op, Pool { padding: [0; N], ..pool })?;
-        patches.try_add(outside)?.try_max_axis(2)
+        let patches = patches.try_add(&outside)?;
+        let along = Along {
+            axes: [2].into_iter().collect(),
+            keepdims: false,
+            from: Shape::from_slice(patches.shape()),
+        };
+        match patches.is_empty() {
+            true => patches.try_max_axis(2),
+            false => {
+                let inside = Some(outside.eq(T::zero()));
+                Ok(Self::apply(Extremum { op: Reduction::Max, along, inside }, &[&patches]))
+            }
+        }
     }
 }

@@ -3,11 +3,14 @@
 use super::linear::Linear;
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
+use crate::compose::Pool;
 use crate::graph::{Primal, with_leading};
+use crate::ops::Mask;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, reduced};
 use crate::tensor::Tensor;
 use crate::value::Value;
+use ndarray::Axis;
 
 /// The axes of a reduction, and the shape they are axes of.
 #[derive(Clone, Debug)]
@@ -134,13 +137,18 @@ impl<T: Scalar, B: Backend<T>> Listed<T, B> for Mean {
 pub(crate) struct Extremum {
     pub op: Reduction,
     pub along: Along,
+    /// Which elements have a share, if not all; it broadcasts to the array's shape.
+    pub inside: Option<Mask>,
 }
 
 impl Extremum {
     /// The share of each element in the extremum, which does not change with it.
     fn shares<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>) -> Value<T, B> {
         let (x, y) = (at.x(0).detach(), self.along.keep(&at.y().detach()));
-        let ties = x.zip(Binary::same, &y);
+        let mut ties = x.zip(Binary::same, &y);
+        if let Some(inside) = &self.inside {
+            ties = ties * Value::constant(inside.mapv(|inside| if inside { T::one() } else { T::zero() }));
+        }
         let axes: Vec<isize> = self.along.axes.iter().map(|&a| a as isize).collect();
         &ties / ties.sum_keepdims(axes.as_slice())
     }
@@ -163,7 +171,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Extremum {
         Some(Value::apply(Sum(self.along.clone()), &[&t.zip(Binary::chain, &self.shares(at))]))
     }
     fn batched(&self, n: usize) -> Option<Recorded<T, B>> {
-        Some(Extremum { op: self.op, along: self.along.batched(n) }.recorded())
+        let inside = self.inside.clone().map(|inside| inside.insert_axis(Axis(0)));
+        Some(Extremum { op: self.op, along: self.along.batched(n), inside }.recorded())
     }
 }
 
@@ -180,6 +189,9 @@ impl<T: Scalar, B: Backend<T>> Listed<T, B> for Extremum {
         ));
         // An empty axis has no extremum.
         all.retain(|case| case.inputs[0].shape[0] != 0);
+        all.push(Case::new("max_pool1d", &[(&[2, 1, 4], -2.0..2.0)], |x| {
+            x[0].max_pool1d(Pool { padding: [1], ..Pool::new([3]) })
+        }));
         all
     }
 }
