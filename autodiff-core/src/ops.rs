@@ -81,7 +81,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 
     /// Values limited to `least ..= greatest`, like NumPy's `clip`; NaN stays NaN. The gradient is 1 strictly
-    /// inside and 0 elsewhere, at the bounds too. Where `least` is above `greatest`, all become `greatest`.
+    /// inside and 0 elsewhere, at the bounds too. Where `least` is above `greatest`, all become `greatest`; where a bound is NaN,
+    /// NaN.
     ///
     /// ```
     /// use autodiff_core::native::Value;

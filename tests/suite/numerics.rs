@@ -26,6 +26,7 @@ fn functions<T: Real>() -> Vec<(&'static str, Function<T>)> {
         ("relu", |x| x.relu()),
         ("clamp(0, 1)", |x| x.clamp(T::zero(), T::one())),
         ("clamp(2, 1)", |x| x.clamp(T::of(2.0), T::one())),
+        ("clamp(NaN, 1)", |x| x.clamp(T::nan(), T::one())),
         ("clamp(-inf, inf)", |x| x.clamp(T::neg_infinity(), T::infinity())),
         ("powi(0)", |x| x.powi(0)),
         ("powi(1)", |x| x.powi(1)),
@@ -94,6 +95,40 @@ fn a_constant_exponent_computes_no_logarithm<T: Real>() {
     let slope = gradients(&y, &[&x]).remove(0);
     assert_same(&slope, &[5], &[12.0, 0.0, -4.0, 0.0, 0.0]);
     assert_same(&gradients(&slope, &[&x])[0], &[5], &[-12.0, 2.0, -16.0, 0.0, 0.0]);
+}
+
+/// By the formula, for any `alpha`; with 0 it is its limit.
+fn celu_has_its_slope_by_the_sign_of_x<T: Real>() {
+    let near = |x: f64, alpha: f64, want: [f64; 3]| {
+        for (got, want) in derivatives(|x| x.celu(T::of(alpha)), T::of(x)).into_iter().zip(want) {
+            assert!(
+                (got - want).abs() <= 8.0 * T::EPSILON * want.abs(),
+                "celu({x}, {alpha}): {got}, expected {want}"
+            );
+        }
+    };
+    for alpha in [-1.0_f64, -2.0, 0.5, 2.0] {
+        let slope = (-1.0 / alpha).exp();
+        near(-1.0, alpha, [alpha * (-1.0 / alpha).exp_m1(), slope, slope / alpha]);
+        near(0.0, alpha, [0.0, 1.0, 0.0]);
+        near(1.0, alpha, [1.0, 1.0, 0.0]);
+    }
+    for (x, want) in [(-1.0, [0.0; 3]), (0.0, [0.0; 3]), (2.0, [2.0, 1.0, 0.0])] {
+        near(x, 0.0, want);
+    }
+    let x = vector::<T>(&[-1.0, 1.0]);
+    assert_near(
+        &gradients(&x.celu(-T::one()), &[&x])[0],
+        &vector::<T>(&[1.0_f64.exp(), 1.0]),
+        "the gradient",
+    );
+}
+
+fn a_bound_that_is_nan_limits_to_nan<T: Real>() {
+    for (least, greatest) in [(NAN, 1.0), (0.0, NAN), (NAN, NAN)] {
+        let y = vector::<T>(&[-1.0, 0.5, 2.0]).clamp(T::of(least), T::of(greatest));
+        assert_same(&y, &[3], &[NAN; 3]);
+    }
 }
 
 fn extrema_share_ties_and_let_nan_through<T: Real>() {
@@ -297,6 +332,8 @@ both!(
     every_length_agrees_with_single_elements,
     a_variable_exponent_over_a_constant_base,
     a_constant_exponent_computes_no_logarithm,
+    celu_has_its_slope_by_the_sign_of_x,
+    a_bound_that_is_nan_limits_to_nan,
     extrema_share_ties_and_let_nan_through,
     nan_is_the_extremum_wherever_it_stands,
     many_ties_still_share_one,

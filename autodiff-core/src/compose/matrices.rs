@@ -125,7 +125,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             _ => {}
         }
         match norm {
-MatrixNorm::Frobenius => self.try_norm_axis([-2, -1], T::of(2.0)),
+            MatrixNorm::Frobenius => self.try_norm_axis([-2, -1], T::of(2.0)),
             MatrixNorm::Nuclear => self.singular(op)?.1.try_sum_axis(-1),
             MatrixNorm::One => self.abs().try_sum_axis(-2)?.try_max_axis(-1),
             MatrixNorm::Two => self.singular(op)?.1.try_max_axis(-1),

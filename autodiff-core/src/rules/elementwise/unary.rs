@@ -96,11 +96,11 @@ unary! {
         |x, _| if p == T::zero() { Partial::from(0.0) } else { Partial::from(x.powf(p - T::one()) * p) };
         0.5..2.0
 
-    /// Values limited to `bounds`, `(least, greatest)`, like NumPy's `clip`; NaN stays NaN. `d/dx` is 1 strictly
-    /// inside and 0 elsewhere, at the bounds too.
+    /// Values limited to `bounds`, `(least, greatest)`, like NumPy's `clip`; NaN stays NaN, and as a bound makes all
+    /// NaN. `d/dx` is 1 strictly inside and 0 elsewhere, at the bounds too.
     pub(crate) limit as "clamp"(x, bounds: (T, T) = [(T::of(-1.0), T::of(1.5)), (T::of(2.0), T::of(3.0))]) = {
-            let above = if x < bounds.0 { bounds.0 } else { x };
-            if above > bounds.1 { bounds.1 } else { above }
+            let above = if x < bounds.0 || bounds.0.is_nan() { bounds.0 } else { x };
+            if above > bounds.1 || bounds.1.is_nan() { bounds.1 } else { above }
         };
         |x, _| x.inside(bounds); -2.0..2.0
 
@@ -282,9 +282,22 @@ unary! {
         |_, y| y; -2.0..-0.2
 
     /// `x` above 0 and `alpha (e^(x / alpha) - 1)` below, whose slope has no jump; `d/dx` is 1 above 0 and `e^(x /
-    /// alpha)` below.
-    pub celu(x, alpha: T = [T::one(), T::of(2.0)]) with F = if x > T::zero() { x } else { alpha * math::exp_m1::<F, T>(x / alpha) };
-        |x, _| (x / alpha).elu_slope(T::one()); -2.0..-0.2
+    /// alpha)` below. With `alpha` 0 it is `relu`.
+    pub celu(x, alpha: T = [T::one(), T::of(2.0), -T::one()]) with F =
+        if x >= T::zero() { x } else { alpha * math::exp_m1::<F, T>(x / alpha) };
+        |x, _| x.celu_slope(alpha); -2.0..-0.2
+
+    /// The derivative of `celu`.
+    pub(crate) celu_slope(x, alpha: T = [T::one(), T::of(2.0), -T::one()]) with F = {
+            let at_zero = if alpha == T::zero() { T::zero() } else { T::one() };
+            if x > T::zero() { T::one() } else if x == T::zero() { at_zero } else { math::exp::<F, T>(x / alpha) }
+        };
+        |x, _| x.celu_bend(alpha); -2.0..-0.2
+
+    /// The second derivative of `celu`; every higher one is `1 / alpha` times that before it.
+    pub(crate) celu_bend(x, alpha: T = [T::of(2.0), -T::one()]) with F =
+        if x >= T::zero() { T::zero() } else { math::exp::<F, T>(x / alpha) / divisor(alpha) };
+        |_, y| y / divisor(alpha); -2.0..-0.2
 
     /// `x` above 0 and `slope x` below; `d/dx` is 1 above 0 and `slope` below. At 0 the gradient is the one
     /// nearest to 0 between `slope` and 1.
@@ -346,4 +359,10 @@ fn powi<T: Scalar>(x: T, n: i32) -> T {
         -1 => x.recip(),
         _ => x.to_integer_power(n),
     }
+}
+
+/// `alpha`, or 1 where it is 0, of what is 0 in that case.
+#[inline(always)]
+fn divisor<T: Scalar>(alpha: T) -> T {
+    if alpha == T::zero() { T::one() } else { alpha }
 }
