@@ -483,6 +483,7 @@ fn ranks_and_conditions<T: Real>() {
     assert_about(&a.cond().unwrap(), &[4.0 / 3.0]);
     assert_about(&gradient(|a| a.cond().unwrap(), &a), &[-4.0 / 9.0, 0.0, 0.0, -1.0 / 3.0]);
     assert_eq!(matrix::<T, 2, 2>([[1.0, 0.0], [0.0, 0.0]]).cond().unwrap().item(), T::infinity());
+    assert_eq!(matrix::<T, 2, 2>([[0.0; 2]; 2]).cond().unwrap().item(), T::infinity());
 }
 
 #[test]

@@ -442,6 +442,10 @@ fn constants<T: Real>() {
     assert_same(&V::<T>::arange(T::zero(), T::of(0.8), T::of(0.25)), &[4], &[0.0, 0.25, 0.5, 0.75]);
     assert_same(&V::<T>::arange(T::zero(), T::zero(), T::one()), &[0], &[]);
     assert_same(&V::<T>::linspace(T::of(-1.0), T::one(), 5), &[5], &[-1.0, -0.5, 0.0, 0.5, 1.0]);
+    let large = T::MAX.as_f64();
+    assert_same(&V::<T>::linspace(-T::MAX, T::MAX, 3), &[3], &[-large, 0.0, large]);
+    let five = [large, large / 2.0, 0.0, -large / 2.0, -large];
+    assert_close(&V::<T>::linspace(T::MAX, -T::MAX, 5), &vector::<T>(&five), 2.0, "numbers far apart");
     assert_same(&V::<T>::linspace(T::of(2.0), T::one(), 1), &[1], &[2.0]);
     assert_same(&V::<T>::linspace(T::of(2.0), T::one(), 0), &[0], &[]);
     let x = sample::<T>(&[2, 0]);

@@ -134,7 +134,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 
     /// The condition numbers of matrices, (..., m, n): the largest singular value over the smallest; infinite where that
-    /// is 0.
+    /// is 0, for a matrix of zeros too.
     ///
     /// ```
     /// use autodiff_core::native::Value;
@@ -151,7 +151,9 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         if s.shape()[s.ndim() - 1] == 0 {
             return Err(self.no_elements(op));
         }
-        Ok(s.try_max_axis(-1)? / s.try_min_axis(-1)?)
+        let most = s.try_max_axis(-1)?;
+        // Over 0 any number is infinite, but not 0.
+        Ok(where_(&most.eq(T::zero()), T::one(), &most) / s.try_min_axis(-1)?)
     }
 
     /// The ranks of matrices, (..., m, n): how many singular values are above `max(m, n) * epsilon` times the largest. They

@@ -99,11 +99,14 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         /// Where there are more numbers than memory can address.
         fn linspace, try_linspace(start: T, stop: T, count: usize) -> Self {
             checked_size("linspace", &[count])?;
-            let (first, step) = (start.as_f64(), (stop.as_f64() - start.as_f64()) / count.saturating_sub(1) as f64);
+            let (first, last, steps) = (start.as_f64(), stop.as_f64(), count.saturating_sub(1) as f64);
+            let step = (last - first) / steps;
             let number = |i: usize| match i {
                 0 => start,
                 _ if i == count - 1 => stop,
-                _ => T::of(first + i as f64 * step),
+                _ if step.is_finite() => T::of(first + i as f64 * step),
+                // The ends are further apart than the largest number: halves are not.
+                _ => T::of(2.0 * (first / 2.0 + i as f64 * ((last / 2.0 - first / 2.0) / steps))),
             };
             Ok(Value::constant(Array1::from_shape_fn(count, number)))
         }
