@@ -147,7 +147,7 @@ impl Extremum {
         let (x, y) = (at.x(0).detach(), self.along.keep(&at.y().detach()));
         let mut ties = x.zip(Binary::same, &y);
         if let Some(inside) = &self.inside {
-            ties = ties * Value::constant(inside.mapv(|inside| if inside { T::one() } else { T::zero() }));
+            ties *= Value::constant(inside.mapv(|inside| if inside { T::one() } else { T::zero() }));
         }
         let axes: Vec<isize> = self.along.axes.iter().map(|&a| a as isize).collect();
         &ties / ties.sum_keepdims(axes.as_slice())
