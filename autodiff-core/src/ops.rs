@@ -245,7 +245,7 @@ reductions! {
     var, var_axis, var_keepdims, try_var, try_var_axis, try_var_keepdims(ddof: usize):
         |x, along| reductions::spread(x, along, ddof, false);
     /// The standard deviation, the square root of the variance with `ddof`. Where all elements are equal, it is 0, and so
-    /// is its gradient.
+    /// is its gradient; there is no second derivative there, and it is NaN.
     std, std_axis, std_keepdims, try_std, try_std_axis, try_std_keepdims(ddof: usize):
         |x, along| reductions::spread(x, along, ddof, true);
     /// The vector norm of order `p`, `sum(|x|^p)^(1/p)`, at any magnitude: the largest absolute value for +inf, the
