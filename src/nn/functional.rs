@@ -147,7 +147,7 @@ functions! {
     /// axes broadcast (A. Vaswani et al., Attention is all you need, 2017, equation 1).
     ///
     /// The mask, if any, is added to the scores, (..., m, n): -inf hides a key. Where `causal`, query i sees the keys up to
-    /// the i-th alone.
+    /// the i-th alone. A query that sees no key gets zeros, as in PyTorch.
     ///
     /// # Panics
     ///
@@ -165,6 +165,13 @@ functions! {
             let (m, n) = (scores.shape()[scores.ndim() - 2], scores.shape()[scores.ndim() - 1]);
             let hidden = |(i, j)| if j > i { T::neg_infinity() } else { T::zero() };
             scores += Value::constant(Array2::from_shape_fn((m, n), hidden));
+        }
+        if mask.is_some() && !scores.is_empty() {
+            let hidden = scores.detach().try_max_keepdims(-1)?.eq(T::neg_infinity());
+            if hidden.iter().any(|&hidden| hidden) {
+                let weights = where_(&hidden, T::zero(), scores).try_softmax(-1)?;
+                return where_(&hidden, T::zero(), weights).try_matmul(values);
+            }
         }
         scores.try_softmax(-1)?.try_matmul(values)
     }

@@ -181,3 +181,20 @@ fn logsumexp_keeps_what_is_small_beside_its_largest() {
         }
     }
 }
+
+/// As many axes as a pass has, and one more that a sum has lost.
+#[test]
+fn the_most_axes_and_one_that_is_summed() {
+    let shape = |at: &[(usize, usize)]| {
+        let mut shape = vec![1; 64];
+        at.iter().for_each(|&(axis, n)| shape[axis] = n);
+        ndarray::IxDyn(&shape)
+    };
+    let x = Value::<f64>::new(ndarray::ArrayD::from_elem(shape(&[(0, 3000), (63, 4)]), 1.5));
+    let b = Value::new(ndarray::ArrayD::from_elem(shape(&[(0, 2), (1, 3000)]), 0.5));
+    let y = (x.exp().sum_axis(-1).unsqueeze(0) * 0.01 + b).tanh().sum();
+    let want = 6000.0 * (0.04 * 1.5_f64.exp() + 0.5).tanh();
+    assert!((y.item() / want - 1.0).abs() < 1e-12, "{y}");
+    y.backward();
+    assert_eq!(x.grad().shape(), x.shape());
+}

@@ -225,6 +225,22 @@ fn attention_looks_where_it_may<T: Real>() {
     about(&(causal - open).slice(ndarray::s![.., 2, ..]).abs().max(), &[0.0]);
     check_grads(|x| attention(&x[0], &x[1], &x[2], None, true), &[q.clone(), k.clone(), v.clone()], 2)
         .unwrap();
+    // The first query sees no key: it has zeros, and no gradient, and harms no other.
+    let hidden = |(i, j)| if i == 0 || j == 2 { T::neg_infinity() } else { T::zero() };
+    let mask = Value::constant(Array2::from_shape_fn((3, 3), hidden));
+    let y = attention(&q, &k, &v, Some(&mask), false);
+    assert!(y.slice(ndarray::s![.., 0, ..]).data().iter().all(|&x| x == T::zero()));
+    y.sum().backward();
+    assert!(q.grad().slice(ndarray::s![.., 0, ..]).data().iter().all(|&x| x == T::zero()));
+    // Two queries in each of two batches share out their attention, for each of two features.
+    about(&v.grad().sum(), &[8.0]);
+    about(&v.grad().slice(ndarray::s![2, ..]), &[0.0, 0.0]);
+    check_grads(
+        |x| attention(&x[0], &x[1], &x[2], Some(&mask), false),
+        &[q.clone(), k.clone(), v.clone()],
+        2,
+    )
+    .unwrap();
     let error = try_attention(&of(&[4], 0), &k, &v, None, false).unwrap_err().to_string();
     assert!(error.contains("queries [4], ") && error.contains("fewer than 2 axes"), "{error}");
     let error = try_attention(&q, &v, &v, None, false).unwrap_err().to_string();

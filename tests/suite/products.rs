@@ -228,3 +228,28 @@ fn mistakes_are_named() {
     let axis = a.try_tensordot(&v, 2, 0).unwrap_err().to_string();
     assert!(axis.starts_with("tensordot: axis 2 is out of range for shape [2, 3]"), "{axis}");
 }
+
+/// Ones, of which a sum one after another would stop at 2^24.
+#[test]
+fn long_sums_of_products_keep_their_digits_in_f32() {
+    type V = autodiff::Value<f32>;
+    let k = (1 << 24) + 1000;
+    let ones = |rows: usize| V::constant(ndarray::Array2::<f32>::ones((rows, k)));
+    let near = |got: V, what: &str| {
+        assert!(got.data().iter().all(|&x| (f64::from(x) / k as f64 - 1.0).abs() < 1e-6), "{what}: {got}");
+    };
+    let (one, few) = (ones(1), ones(2));
+    near(few.matmul(few.t()), "rows and rows");
+    near(few.matmul(one.t()), "rows and a column");
+    near(one.slice(ndarray::s![0, ..]).matmul(few.t()), "a row and columns");
+    let column = V::constant(few.t().data().as_standard_layout().to_owned());
+    near(one.matmul(&column), "a row and the rows of a matrix");
+    near(column.t().matmul(&column), "columns and columns");
+    let row = one.slice(ndarray::s![0, ..]);
+    near(row.dot(&row), "dot");
+    near(V::einsum("ik,jk->ij", &[&few, &one]), "einsum");
+    let tenth = V::constant(ndarray::Array2::<f32>::from_elem((6, 1_000_000), 0.1));
+    let square = tenth.matmul(tenth.t()).data();
+    let exact = f64::from(0.1_f32).powi(2) * 1e6;
+    assert!(square.iter().all(|&x| (f64::from(x) / exact - 1.0).abs() < 1e-4), "{square}");
+}

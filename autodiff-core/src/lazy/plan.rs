@@ -2,7 +2,7 @@
 
 use super::{Expr, Lazy, Op, is_worth_keeping, product};
 use crate::backend::Reduction;
-use crate::program::{AxisSet, Program, Step};
+use crate::program::{AxisSet, MAX_AXES, Program, Step};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::{Tensor, fit};
@@ -327,11 +327,12 @@ impl<T: Scalar> Plan<T> {
         }
     }
 
-    /// Adds the axes of a reduction that its result, at these places, has lost, if they come after all others.
+    /// Adds the axes of a reduction that its result, at these places, has lost, if they come after all others, and there are not too
+    /// many.
     fn add_axes(&mut self, x: &Tensor<T>, axes: &[usize], places: &Places) -> AxisSet {
         let there = self.shape.len();
         for &axis in axes.iter().filter(|&&axis| x.shape()[axis] != 1) {
-            if places[axis..].iter().all(Option::is_none) {
+            if self.shape.len() < MAX_AXES && places[axis..].iter().all(Option::is_none) {
                 self.shape.push(x.shape()[axis]);
             }
         }

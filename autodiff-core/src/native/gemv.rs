@@ -112,6 +112,10 @@ fn look_ahead<T, const L: usize, const AHEAD: bool>(chunk: &[T; L], ahead: isize
 /// Rows, or columns, that are read side by side.
 const TOGETHER: usize = 4;
 
+/// Terms that are added up one after another, before their sum is added to that of those before: errors of rounding grow with the
+/// length of such a chain.
+const CHAIN: usize = 512;
+
 /// Of each row of `a` and each of `N` columns.
 #[inline(always)]
 fn dots<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
@@ -123,18 +127,23 @@ fn dots<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
     let ahead = TOGETHER as isize * a.strides()[0];
     let row = |i: usize| a.index_axis_move(Axis(0), i).to_slice().expect("packed rows");
     let x: [&[T]; N] = std::array::from_fn(|j| &x[j * k..(j + 1) * k]);
-    for i in (0..m - m % TOGETHER).step_by(TOGETHER) {
-        let found = dot::<F, T, TOGETHER, N, AHEAD>(std::array::from_fn(|r| row(i + r)), x, ahead);
-        for (r, found) in found.into_iter().enumerate() {
-            for (j, [found]) in found.into_iter().enumerate() {
-                sums[j * m + i + r] = found;
+    for start in (0..k).step_by(LANES * CHAIN) {
+        let part = start..k.min(start + LANES * CHAIN);
+        let x = x.map(|x| &x[part.clone()]);
+        for i in (0..m - m % TOGETHER).step_by(TOGETHER) {
+            let rows = std::array::from_fn(|r| &row(i + r)[part.clone()]);
+            let found = dot::<F, T, TOGETHER, N, AHEAD>(rows, x, ahead);
+            for (r, found) in found.into_iter().enumerate() {
+                for (j, [found]) in found.into_iter().enumerate() {
+                    sums[j * m + i + r] += found;
+                }
             }
         }
-    }
-    for i in m - m % TOGETHER..m {
-        let [found] = dot::<F, T, 1, N, false>([row(i)], x, 0);
-        for (j, [found]) in found.into_iter().enumerate() {
-            sums[j * m + i] = found;
+        for i in m - m % TOGETHER..m {
+            let [found] = dot::<F, T, 1, N, false>([&row(i)[part.clone()]], x, 0);
+            for (j, [found]) in found.into_iter().enumerate() {
+                sums[j * m + i] += found;
+            }
         }
     }
 }
@@ -236,6 +245,7 @@ fn combinations<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
     const BLOCK: usize = 1024;
     let (m, k) = a.dim();
     let ahead = TOGETHER as isize * a.strides()[1];
+    let mut memory = vec![T::zero(); if k > CHAIN { N * BLOCK } else { 0 }];
     for start in (0..m).step_by(BLOCK) {
         let rows = start..m.min(start + BLOCK);
         let column = |j: usize| {
@@ -248,14 +258,30 @@ fn combinations<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
             rest = others;
             &mut first[rows.clone()]
         });
-        for first in (0..k - k % TOGETHER).step_by(TOGETHER) {
-            let columns = std::array::from_fn(|i| column(first + i));
-            let x = std::array::from_fn(|j| *x[j * k + first..].first_chunk().expect("as many are left"));
-            add_columns::<F, T, TOGETHER, N, AHEAD>(columns, x, &mut sums, ahead);
-        }
-        for j in k - k % TOGETHER..k {
-            let x = std::array::from_fn(|n| [x[n * k + j]]);
-            add_columns::<F, T, 1, N, false>([column(j)], x, &mut sums, 0);
+        let mut parts = memory.chunks_exact_mut(BLOCK);
+        let mut parts: [&mut [T]; N] =
+            std::array::from_fn(|_| parts.next().map_or(&mut [][..], |part| &mut part[..rows.len()]));
+        for chain in (0..k).step_by(CHAIN) {
+            let end = k.min(chain + CHAIN);
+            // The first chain starts from the zeros that are there.
+            let to = if chain == 0 { &mut sums } else { &mut parts };
+            let whole = end - (end - chain) % TOGETHER;
+            for first in (chain..whole).step_by(TOGETHER) {
+                let columns = std::array::from_fn(|i| column(first + i));
+                let x = std::array::from_fn(|j| *x[j * k + first..].first_chunk().expect("as many are left"));
+                add_columns::<F, T, TOGETHER, N, AHEAD>(columns, x, to, ahead);
+            }
+            for j in whole..end {
+                let x = std::array::from_fn(|n| [x[n * k + j]]);
+                add_columns::<F, T, 1, N, false>([column(j)], x, to, 0);
+            }
+            if chain > 0 {
+                for (sums, part) in sums.iter_mut().zip(&mut parts) {
+                    for (sum, part) in sums.iter_mut().zip(part.iter_mut()) {
+                        *sum += std::mem::replace(part, T::zero());
+                    }
+                }
+            }
         }
     }
 }

@@ -340,6 +340,7 @@ pub(super) const FAMILIES: &[Family] = &[
 
 /// What users do not call as operations: the derivatives of others, what those are made of, and what frames functions.
 pub(super) const INTERNAL: &[&str] = &[
+    "absorb",
     "acosh_slope",
     "alias",
     "asin_slope",

@@ -33,13 +33,12 @@ pub(super) struct Tiles<'a, 'x, T, A, const R: usize, const L: usize> {
 
 /// How tiles read the left operand.
 pub(super) trait Rows<T>: Copy {
-    /// Adds to `sums` the products of a panel and the rows from `start` on, of which those before `first` are in the tile before too.
-    fn add<F: MulAdd, const R: usize, const L: usize>(
+    /// The products of a panel and the rows from `start` on, of which those before `first` are in the tile before too.
+    fn multiply<F: MulAdd, const R: usize, const L: usize>(
         self,
         first: usize,
         start: usize,
         panel: &Panel<'_, T>,
-        sums: [[T; L]; R],
     ) -> [[T; L]; R];
 }
 
@@ -50,24 +49,14 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
     #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
     fn run<F: MulAdd>(self) {
         let Tiles { output, left, strip, panel } = self;
-        let (alpha, beta) = (output.alpha, output.beta);
-        let is_whole = panel.fresh == (0..L);
-        let is_plain = is_whole && alpha == T::one() && beta == T::zero();
+        // What earlier panels of the same columns have left is added to.
+        let adds = panel.inner.start > 0;
+        let (alpha, beta) = (output.alpha, if adds { T::one() } else { output.beta });
         let fresh = &panel.fresh;
-        // Tiles wait for the sums they go on with, unless these are asked for one tile before.
+        let is_plain = *fresh == (0..L) && alpha == T::one() && (adds || beta == T::zero());
+        // Tiles wait for what they are added to, unless it is asked for one tile before.
         let is_far = output.ahead.is_some() || output.c.len() * size_of::<T>() > ROWS;
         for (first, start) in strip.tiles::<R>() {
-            let mut sums = [[T::zero(); L]; R];
-            if panel.inner.start > 0 {
-                unrolled!(r, R, {
-                    let row = output.c.index_axis(Axis(0), start + r);
-                    let c = &row.to_slice().expect("one piece")[panel.start..];
-                    match is_whole {
-                        true => sums[r] = *c.first_chunk().expect("a vector of columns"),
-                        false => sums[r][fresh.clone()].copy_from_slice(&c[fresh.clone()]),
-                    }
-                });
-            }
             if is_far {
                 for r in start + R..strip.rows.end.min(start + 2 * R) {
                     let row = output.c.index_axis(Axis(0), r);
@@ -76,12 +65,16 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
                 }
             }
             output.ahead.step();
-            let sums = left.add::<F, R, L>(first, start, panel, sums);
+            let sums = left.multiply::<F, R, L>(first, start, panel);
             if is_plain && first == start {
                 unrolled!(r, R, {
                     let mut row = output.c.index_axis_mut(Axis(0), start + r);
                     let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
-                    *c.first_chunk_mut().expect("a vector of columns") = sums[r];
+                    let c: &mut [T; L] = c.first_chunk_mut().expect("a vector of columns");
+                    match adds {
+                        true => c.iter_mut().zip(sums[r]).for_each(|(c, sum)| *c += sum),
+                        false => *c = sums[r],
+                    }
                 });
                 continue;
             }
@@ -105,13 +98,13 @@ pub(super) struct ByRow<'a, T>(pub ArrayView2<'a, T>);
 impl<T: Scalar> Rows<T> for ByRow<'_, T> {
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // the compiler makes vectors of these loops
-    fn add<F: MulAdd, const R: usize, const L: usize>(
+    fn multiply<F: MulAdd, const R: usize, const L: usize>(
         self,
         _: usize,
         start: usize,
         panel: &Panel<'_, T>,
-        mut sums: [[T; L]; R],
     ) -> [[T; L]; R] {
+        let mut sums = [[T::zero(); L]; R];
         let k = panel.inner.len();
         let mut rows = [panel.elements; R];
         for r in 0..R {
@@ -155,13 +148,13 @@ pub(super) struct ByColumn<'a, T> {
 
 impl<T: Scalar> Rows<T> for ByColumn<'_, T> {
     #[inline(always)]
-    fn add<F: MulAdd, const R: usize, const L: usize>(
+    fn multiply<F: MulAdd, const R: usize, const L: usize>(
         self,
         _: usize,
         start: usize,
         panel: &Panel<'_, T>,
-        mut sums: [[T; L]; R],
     ) -> [[T; L]; R] {
+        let mut sums = [[T::zero(); L]; R];
         let (columns, rows) =
             (self.elements[start..].chunks(self.stride), panel.elements.chunks(panel.stride));
         for (a, b) in columns.zip(rows).take(panel.inner.len()) {
@@ -183,13 +176,13 @@ pub(super) struct ByTile<'a, T> {
 
 impl<T: Scalar> Rows<T> for ByTile<'_, T> {
     #[inline(always)]
-    fn add<F: MulAdd, const R: usize, const L: usize>(
+    fn multiply<F: MulAdd, const R: usize, const L: usize>(
         self,
         first: usize,
         _: usize,
         panel: &Panel<'_, T>,
-        mut sums: [[T; L]; R],
     ) -> [[T; L]; R] {
+        let mut sums = [[T::zero(); L]; R];
         let tile = &self.elements[(first - self.first) * panel.inner.len()..];
         for (a, b) in tile.as_chunks::<R>().0.iter().zip(panel.elements.as_chunks::<L>().0) {
             add_products::<F, T, R, L>(a, b, &mut sums);

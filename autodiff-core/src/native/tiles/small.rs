@@ -105,12 +105,11 @@ impl<T: Scalar, const R: usize, const L: usize> Kernel for Small<'_, T, R, L> {
                     let panel = Panel { elements, stride, start: j, fresh: 0..L, inner: 0..k };
                     for start in (0..m).step_by(R) {
                         ahead.step();
-                        let zeros = [[T::zero(); L]; R];
                         let sums = match columns {
                             Some(elements) if !by_row => {
-                                ByColumn { elements, stride: m }.add::<F, R, L>(start, start, &panel, zeros)
+                                ByColumn { elements, stride: m }.multiply::<F, R, L>(start, start, &panel)
                             }
-                            _ => rows.add::<F, R, L>(start, start, &panel, zeros),
+                            _ => rows.multiply::<F, R, L>(start, start, &panel),
                         };
                         if beta == T::zero() {
                             for (row, sums) in c[start * n..].chunks_exact_mut(n).zip(&sums) {
