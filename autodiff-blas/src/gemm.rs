@@ -7,6 +7,10 @@ use autodiff_core::ndarray::{
     Array2, ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, CowArray, Ix2, ShapeBuilder,
 };
 
+/// Terms of the elements of a product with a vector above which it is left to the pure-Rust code, which reads the matrix as fast:
+/// `gemv` and `dot` of OpenBLAS 0.3.21 add them up one after another, and a sum of ones in `f32` ends at 2^24.
+const LONG: usize = 4096;
+
 /// `c = alpha a b + beta c`; see [`Backend::gemm`].
 pub(crate) fn gemm<T: Element>(
     alpha: T,
@@ -17,7 +21,8 @@ pub(crate) fn gemm<T: Element>(
 ) {
     // Above 2^31 CBLAS has no numbers; with `alpha` 0 it does not look at the operands, where 0 times NaN is NaN.
     let large = [a.nrows(), a.ncols(), b.ncols()].iter().any(|&n| i32::try_from(n).is_err());
-    if large || alpha == T::zero() {
+    let long = a.ncols() > LONG && (a.nrows() == 1 || b.ncols() == 1);
+    if large || long || alpha == T::zero() {
         return Native::gemm(alpha, a, b, beta, c);
     }
     let (a, b) = (expressible(a), expressible(b));
