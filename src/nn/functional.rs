@@ -108,7 +108,7 @@ functions! {
     ///
     /// Where `p` is not from 0 to 1.
     fn dropout, try_dropout(x: &Value<T>, p: f64, rng: &mut (impl Rng + ?Sized)) {
-        check_probability("dropout", p)?;
+        check_fraction("dropout", "p", p)?;
         let kept = random::rand::<f64>(x.shape(), rng).ge(p);
         // Nothing is kept for 1, and its gradient of 0 must not meet an infinity.
         let scale = if p < 1.0 { 1.0 / (1.0 - p) } else { 0.0 };
@@ -315,9 +315,9 @@ impl<T: Scalar> Moments<T> {
 }
 
 /// Checks the probability of an element to be dropped.
-pub(super) fn check_probability(op: &'static str, p: f64) -> Result<(), Error> {
-    match (0.0..=1.0).contains(&p) {
+pub(super) fn check_fraction(op: &'static str, what: &'static str, x: f64) -> Result<(), Error> {
+    match (0.0..=1.0).contains(&x) {
         true => Ok(()),
-        false => Err(Error::Argument { op, what: "p", got: p.to_string(), expected: "0 to 1".to_string() }),
+        false => Err(Error::Argument { op, what, got: x.to_string(), expected: "0 to 1".to_string() }),
     }
 }

@@ -1,6 +1,6 @@
 //! Layers beside [`Linear`](super::Linear).
 
-use super::functional::{Moments, check_probability};
+use super::functional::{Moments, check_fraction};
 use super::{Error, Module, Parameters, Path, panicking, rng, try_batch_norm, try_dropout, try_embedding};
 use crate::{DefaultBackend, Scalar, Value, or_panic, random};
 use ndarray::{ArrayBase, Data, Dimension};
@@ -136,7 +136,7 @@ impl Dropout {
 
     /// Like [`new`](Self::new), but returns an error instead of panicking.
     pub fn try_new(p: f64, rng: &mut (impl Rng + ?Sized)) -> Result<Self, crate::Error> {
-        check_probability("Dropout", p)?;
+        check_fraction("Dropout", "p", p)?;
         Ok(Dropout { p, rng: self::rng(rng.random()) })
     }
 }

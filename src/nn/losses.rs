@@ -1,6 +1,6 @@
 //! Losses: how far predictions are from targets.
 
-use crate::nn::functional::functions;
+use crate::nn::functional::{check_fraction, functions};
 use crate::{DefaultBackend, Error, Operand, Scalar, Value, where_};
 use ndarray::Array1;
 
@@ -42,6 +42,20 @@ pub struct CrossEntropy<T: Scalar = f64> {
 impl<T: Scalar> Default for CrossEntropy<T> {
     fn default() -> Self {
         CrossEntropy { weights: None, smoothing: 0.0, ignore: None, reduction: Reduction::Mean }
+    }
+}
+
+/// Checks a number that a loss is given, NaN included.
+fn check_number<T: Scalar>(
+    op: &'static str,
+    what: &'static str,
+    x: T,
+    is_right: bool,
+    expected: &str,
+) -> Result<(), Error> {
+    match is_right {
+        true => Ok(()),
+        false => Err(Error::Argument { op, what, got: x.to_string(), expected: expected.to_string() }),
     }
 }
 
@@ -110,9 +124,11 @@ functions! {
     ///
     /// # Panics
     ///
-    /// Where the shapes differ.
+    /// Where the shapes differ, or `delta` is not positive.
     fn huber_loss, try_huber_loss(x: &Value<T>, target: impl Operand<T, DefaultBackend>, delta: T, reduction: Reduction) {
-        let target = like("huber_loss", x, target)?;
+        let op = "huber_loss";
+        check_number(op, "delta", delta, delta > T::zero(), "a positive number")?;
+        let target = like(op, x, target)?;
         let r = x - target;
         // Near and far in one formula, whose derivatives meet at delta; that of |r| would have the second one 0 at 0.
         let near = r.clamp(-delta, delta);
@@ -124,9 +140,11 @@ functions! {
     ///
     /// # Panics
     ///
-    /// Where the shapes differ.
+    /// Where the shapes differ, or `beta` is negative.
     fn smooth_l1_loss, try_smooth_l1_loss(x: &Value<T>, target: impl Operand<T, DefaultBackend>, beta: T, reduction: Reduction) {
-        let target = like("smooth_l1_loss", x, target)?;
+        let op = "smooth_l1_loss";
+        check_number(op, "beta", beta, beta >= T::zero(), "0 or a positive number")?;
+        let target = like(op, x, target)?;
         match beta == T::zero() {
             true => try_l1_loss(x, target, reduction),
             false => Ok(try_huber_loss(x, target, beta, reduction)? / beta),
@@ -204,10 +222,11 @@ functions! {
     /// # Panics
     ///
     /// Where there are other than two axes, the labels are not one for each row, each below the number of classes or the
-    /// one to ignore, or there is not one weight for each class.
+    /// one to ignore, there is not one weight for each class, or the smoothing is not from 0 to 1.
     fn cross_entropy_loss, try_cross_entropy_loss(logits: &Value<T>, labels: &[usize], options: &CrossEntropy<T>) {
         let op = "cross_entropy_loss";
         let (_, classes) = matrix(op, logits)?;
+        check_fraction(op, "smoothing", options.smoothing)?;
         let logs = logits.try_log_softmax(1)?;
         let ones = || Value::constant(Array1::from_elem(classes, T::one()));
         let weights = match &options.weights {

@@ -270,3 +270,26 @@ fn labels_that_do_not_fit_are_named<T: Real>() {
         assert_eq!(result.unwrap_err().to_string(), text);
     }
 }
+
+#[test]
+fn numbers_that_losses_do_not_take_are_mistakes() {
+    let x = Value::<f64>::new(ndarray::array![[1.0, 2.0]]);
+    let message = |loss: Result<Value, autodiff::Error>| loss.unwrap_err().to_string();
+    for delta in [0.0, -1.0, f64::NAN] {
+        let error = message(try_huber_loss(&x, &x, delta, Reduction::Mean));
+        assert!(
+            error.starts_with("huber_loss") && error.contains("delta") && error.contains("positive"),
+            "{error}"
+        );
+    }
+    let error = message(try_smooth_l1_loss(&x, &x, -0.5, Reduction::Mean));
+    assert!(
+        error.starts_with("smooth_l1_loss") && error.contains("beta") && error.contains("-0.5"),
+        "{error}"
+    );
+    for smoothing in [-0.5, 1.5, f64::NAN] {
+        let options = CrossEntropy { smoothing, ..CrossEntropy::default() };
+        let error = message(try_cross_entropy_loss(&x, &[0], &options));
+        assert!(error.starts_with("cross_entropy_loss") && error.contains("0 to 1"), "{error}");
+    }
+}
