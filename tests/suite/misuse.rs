@@ -102,6 +102,10 @@ fn products_name_both_shapes() {
     panics!(a.tensordot(&a, [0, 1], 0) => "tensordot", "1 axes of the second operand", "expected 2");
     panics!(a.vdot(of(&[5])) => "vdot", "5, of shape [5]", "expected 6", "[2, 3]");
     panics!(V::einsum("ij,j", &[&a, &of(&[4])]) => "\"j\" has length 3 in operand 0 of shape [2, 3]", "and 4 in operand 1 of shape [4]");
+    for term in ["i-j", "ij>ji", "i.j"] {
+        let found = V::try_einsum(term, &[&a]).unwrap_err().to_string();
+        assert!(found.contains("einsum") && found.contains("holds") && found.contains(term), "{found}");
+    }
     panics!(V::einsum("j,j,ij", &[&of(&[1]), &of(&[4]), &a]) => "\"j\" has length 4 in operand 1 of shape [4]", "3 in operand 2");
 }
 

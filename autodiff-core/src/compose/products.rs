@@ -113,7 +113,7 @@ fn parse(subscripts: &str, shapes: &[&[usize]]) -> Result<Subscripts, String> {
     // The operands that the lengths are of.
     let mut givers = BTreeMap::new();
     for (i, (term, shape)) in terms.iter().zip(shapes).enumerate() {
-        let letters = term.replacen("...", "", 1).chars().count();
+        let letters = labels(term, 0)?.len();
         let ellipsis = term.contains("...");
         if letters > shape.len() || (!ellipsis && letters < shape.len()) {
             let dots = if ellipsis { "at least " } else { "" };
