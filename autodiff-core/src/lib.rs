@@ -120,7 +120,7 @@ pub use ops::{
 pub use parameters::{Parameters, Path};
 pub use picture::Graph;
 pub use scalar::Scalar;
-pub use shape::{Axes, LengthLiteral, Lengths};
+pub use shape::{Axes, LengthLiteral, Lengths, broadcast_shapes};
 pub use transform::{
     LinearMap, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian,
     jvp, linearize, try_grad, try_hessian, try_hessian_diag, try_hvp, try_jacobian, try_jvp,

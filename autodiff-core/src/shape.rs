@@ -232,6 +232,21 @@ pub(crate) fn broadcast(op: &'static str, left: &[usize], right: &[usize]) -> Re
     Ok(shape)
 }
 
+/// The shape that arrays of two shapes broadcast to, as NumPy's `broadcast_shapes` gives it.
+///
+/// ```
+/// use autodiff_core::broadcast_shapes;
+/// assert_eq!(broadcast_shapes(&[2, 1, 4], &[3, 1]).unwrap(), [2, 3, 4]);
+/// assert!(broadcast_shapes(&[2], &[3]).is_err());
+/// ```
+///
+/// # Errors
+///
+/// Where they do not broadcast, or to more elements than memory can address.
+pub fn broadcast_shapes(left: &[usize], right: &[usize]) -> Result<Vec<usize>, Error> {
+    Ok(broadcast("broadcast_shapes", left, right)?.to_vec())
+}
+
 /// Whether an array of shape `other` broadcasts to `shape`.
 #[inline]
 pub(crate) fn covers(shape: &[usize], other: &[usize]) -> bool {

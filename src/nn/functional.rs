@@ -1,6 +1,6 @@
 //! Functions that layers are made of.
 
-use crate::{Error, Scalar, Value, random, where_};
+use crate::{Error, Scalar, Value, broadcast_shapes, random, where_};
 use ndarray::{Array2, ArrayBase, Data, Dimension};
 use rand::Rng;
 
@@ -188,10 +188,10 @@ fn check_attention(
         ([q @ .., m, d], [k @ .., n, features], [v @ .., length, _]) => {
             // What the scores are spread to by the mask, if any.
             let spread = |scores: &[usize]| match mask {
-                Some(mask) => broadcast(scores, mask).filter(|all| all.ends_with(&[*m, *n])),
+                Some(mask) => broadcast_shapes(scores, mask).ok().filter(|all| all.ends_with(&[*m, *n])),
                 None => Some(scores.to_vec()),
             };
-            let leading = broadcast(q, k);
+            let leading = broadcast_shapes(q, k).ok();
             let scores = leading.as_ref().map(|leading| [leading, &[*m, *n][..]].concat());
             let all = scores.as_ref().and_then(|scores| spread(scores));
             if d != features {
@@ -201,9 +201,9 @@ fn check_attention(
             } else if leading.is_none() {
                 "the leading axes of queries and keys do not broadcast".to_string()
             } else if let Some(all) = all {
-                match broadcast(&all[..all.len() - 2], v) {
-                    Some(_) => return Ok(()),
-                    None => format!(
+                match broadcast_shapes(&all[..all.len() - 2], v) {
+                    Ok(_) => return Ok(()),
+                    Err(_) => format!(
                         "the leading axes of values do not broadcast with those of the scores, {all:?}"
                     ),
                 }
@@ -224,20 +224,6 @@ fn check_attention(
             None => "(..., m, d), (..., n, d) and (..., n, v)",
         },
     })
-}
-
-/// The shape that both broadcast to.
-fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
-    let (long, short) = if a.len() < b.len() { (b, a) } else { (a, b) };
-    let mut all = long.to_vec();
-    for (n, &other) in all.iter_mut().rev().zip(short.iter().rev()) {
-        if *n == 1 {
-            *n = other;
-        } else if other != 1 && other != *n {
-            return None;
-        }
-    }
-    Some(all)
 }
 
 /// `x` over its root mean square along the last axis, times the gain, plus the bias.
