@@ -85,17 +85,24 @@ pub(super) fn compute<T: Scalar>(product: &Expr<T>, companion: Option<&Expr<T>>)
     let other = companion.and_then(|other| Some((other, common(product, other)?, other.operands())));
     match other.as_ref().map(|(other, larger, operands)| (other, larger, operands.as_slice())) {
         Some((other, Larger::Left, [_, d])) => {
-            let both = matmul(a, &Tensor::concat(1, &[b, d]), batch);
-            product.set(both.index_select(1, &[0]));
-            other.set(both.index_select(1, &[1]));
+            let turned = |x: &Tensor<T>| x.permute(&[1, 0]);
+            let [first, second] = rows_together(*matmul, [&turned(b), &turned(d)], &turned(a));
+            product.set(turned(&first));
+            other.set(turned(&second));
         }
         Some((other, Larger::Right, [c, _])) => {
-            let both = matmul(&Tensor::concat(0, &[a, c]), b, batch);
-            let rows = |rows: Range<usize>| both.slice(&[Slice::from(rows).into(), Slice::from(..).into()]);
-            let m = a.shape()[0];
-            product.set(rows(0..m));
-            other.set(rows(m..both.shape()[0]));
+            let [first, second] = rows_together(*matmul, [a, c], b);
+            product.set(first);
+            other.set(second);
         }
         _ => product.set(matmul(a, b, batch)),
     }
+}
+
+/// The products of rows and a matrix: each lies in one piece.
+fn rows_together<T: Scalar>(matmul: Matmul<T>, rows: [&Tensor<T>; 2], matrix: &Tensor<T>) -> [Tensor<T>; 2] {
+    let both = matmul(&Tensor::concat(0, &rows), matrix, &[]);
+    let part = |rows: Range<usize>| both.slice(&[Slice::from(rows).into(), Slice::from(..).into()]);
+    let (first, all) = (rows[0].shape()[0], both.shape()[0]);
+    [part(0..first), part(first..all)]
 }

@@ -133,15 +133,15 @@ fn dots<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
         for i in (0..m - m % TOGETHER).step_by(TOGETHER) {
             let rows = std::array::from_fn(|r| &row(i + r)[part.clone()]);
             let found = dot::<F, T, TOGETHER, N, AHEAD>(rows, x, ahead);
-            for (r, found) in found.into_iter().enumerate() {
-                for (j, [found]) in found.into_iter().enumerate() {
+            for (j, found) in found.into_iter().enumerate() {
+                for (r, [found]) in found.into_iter().enumerate() {
                     sums[j * m + i + r] += found;
                 }
             }
         }
         for i in m - m % TOGETHER..m {
-            let [found] = dot::<F, T, 1, N, false>([&row(i)[part.clone()]], x, 0);
-            for (j, [found]) in found.into_iter().enumerate() {
+            let found = dot::<F, T, 1, N, false>([&row(i)[part.clone()]], x, 0);
+            for (j, [[found]]) in found.into_iter().enumerate() {
                 sums[j * m + i] += found;
             }
         }
@@ -158,79 +158,102 @@ fn dot<F: MulAdd, T: Scalar, const R: usize, const N: usize, const AHEAD: bool>(
     a: [&[T]; R],
     x: [&[T]; N],
     ahead: isize,
-) -> [[[T; 1]; N]; R] {
+) -> [[[T; 1]; R]; N] {
     let k = a[0].len();
     let (a, x) = (a.map(|a| a[..k].as_chunks::<LANES>()), x.map(|x| x[..k].as_chunks::<LANES>()));
     let (rows, columns) = (a.map(|(row, _)| row), x.map(|(column, _)| column));
-    let mut eight = [[[T::zero(); LANES]; N]; R];
+    let mut eight = [[[T::zero(); LANES]; R]; N];
     for i in 0..k / LANES {
         for r in 0..R {
             look_ahead::<T, LANES, AHEAD>(&rows[r][i], ahead);
+        }
+        for r in 0..R {
             for j in 0..N {
                 for l in 0..LANES {
-                    eight[r][j][l] = F::add_product(rows[r][i][l], columns[j][i][l], eight[r][j][l]);
+                    eight[j][r][l] = F::add_product(rows[r][i][l], columns[j][i][l], eight[j][r][l]);
                 }
             }
         }
     }
-    // Halves are added to each other, and what did not fill the lanes joins as many of them. The compiler is not to see lanes come
-    // together: it would make vectors of two of them, in the loop before, too.
-    let eight = std::hint::black_box(eight);
-    let (mut row, mut column) = (a.map(|(_, rest)| rest), x.map(|(_, rest)| rest));
-    let mut four = halved::<T, LANES, 4, R, N>(&eight);
-    if k & 4 != 0 {
-        add_products::<F, T, _, R, N>(&mut four, &mut row, &mut column);
+    let mut sums = [[[T::zero(); 1]; R]; N];
+    for j in 0..N {
+        sums[j] = total::<F, T, R>(apart(eight[j]), a.map(|(_, rest)| rest), x[j].1);
     }
-    let four = std::hint::black_box(four);
-    let mut two = halved::<T, 4, 2, R, N>(&four);
-    if k & 2 != 0 {
-        add_products::<F, T, _, R, N>(&mut two, &mut row, &mut column);
+    sums
+}
+
+/// The sums of all lanes of each row and the products of what did not fill them: halves are added to each other, and what is left
+/// joins as many of them.
+#[inline(always)]
+fn total<F: MulAdd, T: Scalar, const R: usize>(
+    eight: [[T; LANES]; R],
+    mut rows: [&[T]; R],
+    mut column: &[T],
+) -> [[T; 1]; R] {
+    let left = column.len();
+    let mut four = halved::<T, LANES, 4, R>(&eight);
+    if left & 4 != 0 {
+        add_products::<F, T, _, R>(&mut four, &mut rows, &mut column);
     }
-    let mut one = halved::<T, 2, 1, R, N>(&two);
-    if k & 1 != 0 {
-        add_products::<F, T, _, R, N>(&mut one, &mut row, &mut column);
+    let mut two = halved::<T, 4, 2, R>(&apart(four));
+    if left & 2 != 0 {
+        add_products::<F, T, _, R>(&mut two, &mut rows, &mut column);
+    }
+    let mut one = halved::<T, 2, 1, R>(&two);
+    if left & 1 != 0 {
+        add_products::<F, T, _, R>(&mut one, &mut rows, &mut column);
     }
     one
+}
+
+/// The same lanes; but the compiler does not see them come together, or it would make vectors of two of them, in the loop before, too.
+/// Nor can it read two vectors of lanes at once, which would wait until both are written.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // as above
+fn apart<T: Scalar, const L: usize, const R: usize>(mut lanes: [[T; L]; R]) -> [[T; L]; R] {
+    #[derive(Clone, Copy)]
+    #[repr(align(128))]
+    struct Apart<T>(T);
+    let mut there = [Apart([T::zero(); L]); R];
+    for r in 0..R {
+        there[r].0 = lanes[r];
+    }
+    let there = std::hint::black_box(there);
+    for r in 0..R {
+        lanes[r] = there[r].0;
+    }
+    lanes
 }
 
 /// The sums of `H` pairs of lanes each.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // as above; and closures would not be inlined
-fn halved<T: Scalar, const L: usize, const H: usize, const R: usize, const N: usize>(
-    lanes: &[[[T; L]; N]; R],
-) -> [[[T; H]; N]; R] {
-    let mut sums = [[[T::zero(); H]; N]; R];
+fn halved<T: Scalar, const L: usize, const H: usize, const R: usize>(lanes: &[[T; L]; R]) -> [[T; H]; R] {
+    let mut sums = [[T::zero(); H]; R];
     for r in 0..R {
-        for j in 0..N {
-            for l in 0..H {
-                sums[r][j][l] = lanes[r][j][l] + lanes[r][j][H + l];
-            }
+        for l in 0..H {
+            sums[r][l] = lanes[r][l] + lanes[r][H + l];
         }
     }
     sums
 }
 
-/// Adds the products of the first `L` elements of rows and columns, and takes them off.
+/// Adds the products of the first `L` elements of rows and a column, and takes them off.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // as above
-fn add_products<F: MulAdd, T: Scalar, const L: usize, const R: usize, const N: usize>(
-    lanes: &mut [[[T; L]; N]; R],
+fn add_products<F: MulAdd, T: Scalar, const L: usize, const R: usize>(
+    lanes: &mut [[T; L]; R],
     rows: &mut [&[T]; R],
-    columns: &mut [&[T]; N],
+    column: &mut &[T],
 ) {
-    let none = [T::zero(); L];
-    let mut x = [&none; N];
-    for j in 0..N {
-        (x[j], columns[j]) = columns[j].split_first_chunk().expect("as many are left");
-    }
+    let x;
+    (x, *column) = column.split_first_chunk::<L>().expect("as many are left");
     for r in 0..R {
-        let (row, rest) = rows[r].split_first_chunk::<L>().expect("as many are left");
-        for j in 0..N {
-            for l in 0..L {
-                lanes[r][j][l] = F::add_product(row[l], x[j][l], lanes[r][j][l]);
-            }
+        let row;
+        (row, rows[r]) = rows[r].split_first_chunk::<L>().expect("as many are left");
+        for l in 0..L {
+            lanes[r][l] = F::add_product(row[l], x[l], lanes[r][l]);
         }
-        rows[r] = rest;
     }
 }
 
