@@ -14,6 +14,7 @@ mod small;
 use super::gemm::scaled;
 use super::gemv::Packed;
 use super::simd;
+use crate::copies;
 use crate::memory::Buffer;
 use crate::scalar::Scalar;
 use ahead::Ahead;
@@ -111,7 +112,10 @@ impl<T: Scalar> Product<'_, T> {
         let mut sums = ArrayViewMut2::from_shape(self.c.dim(), &mut memory).expect("as many elements");
         let Product { alpha, a, b, beta, workspace, .. } = self;
         Product { alpha: T::one(), a, b, beta: T::zero(), c: sums.view_mut(), workspace }.into_rows(vector);
-        self.c.zip_mut_with(&sums, |c, &sum| *c = scaled(alpha, sum, beta, *c));
+        match alpha == T::one() && beta == T::zero() {
+            true => copies::assign(self.c.into_dyn(), sums.view().into_dyn()),
+            false => self.c.zip_mut_with(&sums, |c, &sum| *c = scaled(alpha, sum, beta, *c)),
+        }
     }
 
     /// The same, for a result whose rows lie in one piece each. Sixteen registers have sums where there are 32, else twelve.
