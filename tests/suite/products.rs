@@ -158,8 +158,62 @@ fn a_matrix_times_the_columns_of_the_identity<T: Real>() {
     assert_same(&a.matmul(&columns), &[3, 2, 1], &[1.0, 4.0, 2.0, 5.0, 5.0, 11.0]);
 }
 
+/// The cotangents of a sum are equal everywhere, and are read as one row, or column, for all matrices; those of a sum with weights
+/// of 1 are arrays like any other.
+fn equal_cotangents_of_batches_are_not_lost<T: Real>() {
+    type Shapes<'a> = [&'a [usize]; 3];
+    let all: [Shapes<'_>; 9] = [
+        [&[20, 24, 8], &[20, 8, 24], &[20, 24, 24]],
+        [&[20, 24, 8], &[1, 8, 24], &[20, 24, 24]],
+        [&[1, 24, 8], &[20, 8, 24], &[20, 24, 24]],
+        [&[1, 24, 8], &[1, 8, 24], &[20, 24, 24]],
+        [&[4, 1, 24, 7], &[1, 5, 7, 9], &[4, 5, 24, 9]],
+        [&[4, 5, 24, 8], &[4, 1, 8, 8], &[4, 5, 24, 8]],
+        [&[1, 1, 24, 8], &[1, 20, 8, 24], &[1, 20, 24, 24]],
+        [&[300, 1, 24], &[300, 24, 8], &[300, 1, 8]],
+        [&[300, 8, 24], &[300, 24, 1], &[300, 8, 1]],
+    ];
+    for [a, b, c] in all {
+        // Operands that lie as they are, transposed, and repeated where there are several matrices.
+        for layout in 0..4 {
+            let operand = |shape: &[usize], salt: usize| match layout & salt {
+                0 => numbers::<T>(shape, salt),
+                _ => {
+                    let mut turned = shape.to_vec();
+                    let n = shape.len();
+                    turned.swap(n - 2, n - 1);
+                    V::<T>::new(numbers::<T>(&turned, salt).swap_axes(-2, -1).data())
+                }
+            };
+            let gradients = |repeated: [bool; 2], weighted: bool| {
+                let (x, y) = (operand(a, 1), operand(b, 2));
+                let batch = |v: &V<T>, shape: &[usize], repeated: bool| match repeated {
+                    true => v.broadcast_to([&c[..c.len() - 2], &shape[shape.len() - 2..]].concat()),
+                    false => v.clone(),
+                };
+                let product = batch(&x, a, repeated[0]).matmul(batch(&y, b, repeated[1]));
+                let ones = V::<T>::constant(product.data().mapv(|_| T::of(1.0)));
+                if weighted {
+                    (product * ones).sum().backward()
+                } else {
+                    product.sum().backward()
+                }
+                [x.grad(), y.grad()]
+            };
+            for repeated in [[false, false], [false, true], [true, false], [true, true]] {
+                for (got, want) in gradients(repeated, false).iter().zip(gradients(repeated, true)) {
+                    let want: Vec<f64> = want.data().iter().map(|x| x.as_f64()).collect();
+                    // Sums of small integers, which are exact.
+                    assert_same(got, got.shape(), &want);
+                }
+            }
+        }
+    }
+}
+
 both!(
     a_matrix_times_the_columns_of_the_identity,
+    equal_cotangents_of_batches_are_not_lost,
     einsum_is_what_it_is_defined_to_be,
     the_result_is_implied_and_ellipses_broadcast,
     products_are_numpys,

@@ -52,13 +52,14 @@ pub(super) fn products<T: Scalar>(batch: Batch<'_, T>) {
 
 /// Those of a batch that [`SmallTiles`] suit; gives back any other.
 pub(super) fn small_products<T: Scalar>(batch: Batch<'_, T>) -> Option<Batch<'_, T>> {
-    match SmallTiles::of(&batch) {
-        Some(tiles) => {
-            tiles.multiply(batch);
-            None
-        }
-        None => Some(batch),
-    }
+    // A column is a row of the transposed product.
+    let is_column = batch.b.dim().2 == 1;
+    let batch = if is_column { batch.transposed() } else { batch };
+    let Some(tiles) = SmallTiles::of(&batch) else {
+        return Some(if is_column { batch.transposed() } else { batch });
+    };
+    tiles.multiply(batch);
+    None
 }
 
 fn parts_of<T>(a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> usize {

@@ -55,6 +55,12 @@ impl<T: Scalar> Batch<'_, T> {
         [self.a.dim().0, self.b.dim().0, self.c.dim().0].into_iter().find(|&n| n != 1).unwrap_or(1)
     }
 
+    /// The same products, transposed.
+    pub(super) fn transposed(self) -> Self {
+        let [a, b] = [self.b, self.a].map(|x| x.permuted_axes([0, 2, 1]));
+        Batch { a, b, c: self.c.permuted_axes([0, 2, 1]), ..self }
+    }
+
     /// Calls `gemm`, for `c = a b + beta c`, with the place of each product.
     #[inline(always)] // into loops that are compiled for wider vectors
     pub(crate) fn each(

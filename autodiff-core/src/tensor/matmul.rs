@@ -2,7 +2,9 @@
 
 use super::Tensor;
 use crate::backend::Backend;
+use crate::copies;
 use crate::lazy::{self, Lazy};
+use crate::native::all_finite;
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
 use crate::shape::Shape;
@@ -41,18 +43,38 @@ impl<T: Scalar> Tensor<T> {
             return matmul(a, b, batch);
         }
         let (row, column) = (batch.len(), batch.len() + 1);
-        let one_along = |x: &Tensor<T>, axis: usize| {
-            let mut info: SmallVec<[SliceInfoElem; 4]> = smallvec![Slice::from(..).into(); batch.len() + 2];
-            info[axis] = Slice::from(..1).into();
-            x.is_repeated_along(axis).then(|| x.slice(&info))
-        };
+        let one_along =
+            |x: &Tensor<T>, axis: usize| x.is_repeated_along(axis).then(|| x.first_along(&[axis]));
         let (one_row, one_column) = (one_along(a, row), one_along(b, column));
         if one_row.is_none() && one_column.is_none() {
             return matmul(a, b, batch);
         }
         let mut shape = Shape::from_slice(batch);
         shape.extend([a.shape()[row], b.shape()[column]]);
-        matmul(one_row.as_ref().unwrap_or(a), one_column.as_ref().unwrap_or(b), batch).broadcast_to(&shape)
+        let (a, b) = (one_row.as_ref().unwrap_or(a), one_column.as_ref().unwrap_or(b));
+        // At most one of them becomes a single matrix: the other tells how many products there are.
+        let (one_left, one_right) = match a.one_matrix(b) {
+            None => (None, b.one_matrix(a)),
+            left => (left, None),
+        };
+        matmul(one_left.as_ref().unwrap_or(a), one_right.as_ref().unwrap_or(b), batch).broadcast_to(&shape)
+    }
+
+    /// What there is at the first place along axes, which keep length 1.
+    fn first_along(&self, axes: &[usize]) -> Self {
+        let mut info: SmallVec<[SliceInfoElem; 4]> = smallvec![Slice::from(..).into(); self.shape().len()];
+        axes.iter().for_each(|&axis| info[axis] = Slice::from(..1).into());
+        self.slice(&info)
+    }
+
+    /// The matrix, in one piece, that this is at all places along the leading axes, as `other` is not.
+    fn one_matrix(&self, other: &Tensor<T>) -> Option<Self> {
+        let leading: SmallVec<[usize; 4]> = (0..self.shape().len() - 2).collect();
+        let is_same =
+            |&axis: &usize| self.is_repeated_along(axis) && other.shape()[axis] == self.shape()[axis];
+        let one = |&axis: &usize| self.shape()[axis] == 1;
+        (leading.iter().any(is_same) && leading.iter().all(|axis| is_same(axis) || one(axis)))
+            .then(|| Self::given(copies::row_major(self.first_along(&leading).view()).into_shared()))
     }
 
     /// The product, which has no repeated axes.
@@ -69,12 +91,21 @@ impl<T: Scalar> Tensor<T> {
             shape.extend([matrix.shape()[1], 1]);
             // The columns of the identity pick those of the matrix, which is how whole Jacobians start; but 0 times infinity
             // is NaN.
-            if rows.is_identity() && !matrix.is_spread() && a.view().iter().all(|x| x.is_finite()) {
+            if rows.is_identity() && !matrix.is_spread() && matrix.is_finite() {
                 return matrix.reshape(&shape);
             }
             return Self::matmul_of_distinct::<B>(&rows, &matrix, &[]).reshape(&shape);
         }
         Self::new(B::matmul(a.view(), b.view(), batch).into_shared())
+    }
+
+    /// Whether all elements are finite.
+    fn is_finite(&self) -> bool {
+        let base = self.base();
+        match base.as_slice_memory_order() {
+            Some(elements) => all_finite(elements),
+            None => base.iter().all(|x| x.is_finite()),
+        }
     }
 
     /// Whether this is a square matrix of ones on the diagonal and zeros elsewhere.

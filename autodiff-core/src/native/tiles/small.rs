@@ -13,6 +13,9 @@ use crate::scalar::Scalar;
 /// Multiplications in a product up to which that is so.
 const MOST: usize = 32 * 32 * 32;
 
+/// The same of a row and a matrix.
+const MOST_OF_ROW: usize = 32 * 32;
+
 /// The rows and columns of the tiles of small products: eight vectors of sums, or sixteen, which need not wait for each other, where
 /// there are registers for them.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +24,9 @@ pub(in crate::native) enum SmallTiles {
     EightBySixteen,
     EightByEight,
     FourByEight,
+    OneByThirtyTwo,
+    OneBySixteen,
+    OneByEight,
 }
 
 impl SmallTiles {
@@ -38,7 +44,7 @@ impl SmallTiles {
             x.is_standard_layout() || x.reversed_axes().is_standard_layout()
         };
         let suits = batch.len() > 0
-            && (1..=MOST).contains(&multiplications)
+            && (1..=if m == 1 { MOST_OF_ROW } else { MOST }).contains(&multiplications)
             && in_one_piece(&batch.a)
             && in_one_piece(&batch.b)
             && matrix(&batch.c.view(), 0).is_standard_layout();
@@ -48,6 +54,9 @@ impl SmallTiles {
             (64, _) if n % 16 == 0 && m % 8 == 0 => Some(SmallTiles::EightBySixteen),
             (64, _) | (32, 4) if n % 8 == 0 && m % 8 == 0 => Some(SmallTiles::EightByEight),
             (1.., _) if n % 8 == 0 && m % 4 == 0 => Some(SmallTiles::FourByEight),
+            (64, 4) if n % 32 == 0 && m == 1 => Some(SmallTiles::OneByThirtyTwo),
+            (64, _) if n % 16 == 0 && m == 1 => Some(SmallTiles::OneBySixteen),
+            (1.., _) if n % 8 == 0 && m == 1 => Some(SmallTiles::OneByEight),
             _ => None,
         }
     }
@@ -59,6 +68,9 @@ impl SmallTiles {
             SmallTiles::EightBySixteen => simd::widest(Small::<T, 8, 16>(batch)),
             SmallTiles::EightByEight => simd::widest(Small::<T, 8, 8>(batch)),
             SmallTiles::FourByEight => simd::widest(Small::<T, 4, 8>(batch)),
+            SmallTiles::OneByThirtyTwo => simd::widest(Small::<T, 1, 32>(batch)),
+            SmallTiles::OneBySixteen => simd::widest(Small::<T, 1, 16>(batch)),
+            SmallTiles::OneByEight => simd::widest(Small::<T, 1, 8>(batch)),
         }
     }
 }
@@ -175,7 +187,16 @@ mod tests {
     #[test]
     fn small_batches_add_up_in_order_in_both_types() {
         for vector in [64, 32, 16] {
-            for shape in [[8, 8, 8], [8, 1, 16], [16, 9, 8], [24, 5, 32], [32, 32, 32]] {
+            for shape in [
+                [8, 8, 8],
+                [8, 1, 16],
+                [16, 9, 8],
+                [24, 5, 32],
+                [32, 32, 32],
+                [1, 8, 8],
+                [1, 5, 48],
+                [1, 16, 64],
+            ] {
                 batches_add_up_in_order::<f64>(shape, vector);
                 batches_add_up_in_order::<f32>(shape, vector);
             }
