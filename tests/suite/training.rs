@@ -55,7 +55,11 @@ fn sgd_steps_as_pytorch_does() {
     assert_close(&run(decayed), &[0.3877404007466771, 0.12593499192745056, -0.23400441818418244]);
     let heavy = sgd().momentum(0.9).weight_decay(0.1);
     assert_close(&run(heavy.clone()), &[0.4345077843728396, 0.6392221786615193, -0.7028891068746475]);
-    assert_close(&run(heavy.nesterov()), &[0.6449213051165871, 0.6230641806245072, -0.8414809056126963]);
+    assert_close(
+        &run(heavy.clone().nesterov()),
+        &[0.6449213051165871, 0.6230641806245072, -0.8414809056126963],
+    );
+    assert_close(&run(heavy.clip_norm(5.0)), &[0.34825426953889776, 0.5209145223790719, -0.5760263479676485]);
 }
 
 #[test]
@@ -65,6 +69,76 @@ fn adam_steps_as_pytorch_does() {
     let mut all = Adam::default().betas(0.8, 0.95).eps(1e-3).weight_decay(0.1);
     all.set_learning_rate(0.05);
     assert_close(&run(all), &[0.29996608550874393, -0.004890336187755459, -0.14318981156797445]);
+    let adam_w = Adam::new(0.05).betas(0.8, 0.95).eps(1e-3).decoupled_weight_decay(0.1);
+    assert_close(&run(adam_w), &[0.29452150165405083, -0.0013249232178405984, -0.1430302250185244]);
+    let clipped = Adam::new(0.05).clip_norm(5.0);
+    assert_close(&run(clipped), &[0.29017469322625533, 0.0006217068599249226, -0.15008651747594212]);
+}
+
+#[test]
+fn gradients_are_clipped_as_one_vector_whatever_their_size() {
+    let moved = |slopes: [f64; 2], max_norm: f64| {
+        let mut model = (Value::new(0.0), Value::new(array![0.0]));
+        (&model.0 * slopes[0] + &model.1 * slopes[1]).backward();
+        Sgd::new(1.0).clip_norm(max_norm).step(&mut model);
+        [-model.0.item(), -model.1.item()]
+    };
+    assert_eq!(moved([3.0, 4.0], 10.0), [3.0, 4.0]);
+    assert_close(&moved([3.0, 4.0], 2.5), &[1.5, 2.0]);
+    assert_close(&moved([3e300, 4e300], 5.0), &[3.0, 4.0]);
+    assert_close(&moved([3e-300, 4e-300], 2.5e-300).map(|x| x * 1e300), &[1.5, 2.0]);
+    assert_eq!(moved([3.0, 4.0], 0.0), [0.0, 0.0]);
+    assert_eq!(moved([0.0, 0.0], 0.0), [0.0, 0.0]);
+    // A leaf that stands in two places counts once.
+    let w = Value::new(0.0);
+    let mut tied = (w.clone(), w);
+    (&tied.0 * 3.0).backward();
+    Sgd::new(1.0).clip_norm(3.0).step(&mut tied);
+    assert_eq!((tied.0.item(), tied.1.item()), (-3.0, -3.0));
+    let mut nothing = Value::new(Array1::<f64>::zeros(0));
+    Adam::new(0.1).clip_norm(1.0).step(&mut nothing);
+}
+
+#[test]
+fn given_gradients_take_the_place_of_those_of_leaves() {
+    let (mut adam, mut other) = (Adam::new(0.05), Adam::new(0.05));
+    let of_leaves = after_five(|line| adam.step(line));
+    let given = after_five(|line| {
+        let [w, b] = line.loss().grad_of(&[&line.w, &line.b]).try_into().unwrap();
+        other.step_with(line, &Line { w, b });
+    });
+    assert_eq!(given, of_leaves);
+
+    // A value in two places moves against both gradients; a constant stays.
+    let w = Value::new(1.0);
+    let mut model = vec![w.clone(), Value::constant(5.0), w];
+    model[0].backward();
+    let gradients = [1.0, 100.0, 10.0].map(Value::constant).to_vec();
+    Sgd::new(0.5).step_with(&mut model, &gradients);
+    assert_eq!(model.iter().map(Value::item).collect::<Vec<f64>>(), [-4.5, 5.0, -4.5]);
+    assert_eq!(model[0].grad().item(), 0.0);
+}
+
+#[test]
+fn given_gradients_that_do_not_fit_change_nothing() {
+    let mut model = vec![Value::new(1.0), Value::new(array![1.0, 2.0])];
+    let mut adam = Adam::new(0.1);
+    let right = [Value::constant(1.0), Value::constant(array![1.0, 1.0])];
+    for (gradients, text) in [
+        (right[..1].to_vec(), "Adam: got 1 gradients, expected 2, one for each value of the model"),
+        (
+            vec![right[0].clone(), Value::constant(array![1.0])],
+            "Adam: the gradient of parameter \"1\" has shape [1], expected [2], that of the parameter",
+        ),
+        (
+            vec![right[0].clone(), Value::constant(array![1.0, f64::INFINITY])],
+            "Adam: the gradient of parameter \"1\" is inf at [1], expected finite numbers; no parameter was changed",
+        ),
+    ] {
+        assert_eq!(adam.try_step_with(&mut model, &gradients).unwrap_err().to_string(), text);
+    }
+    assert_eq!(model[0].item(), 1.0);
+    assert_eq!(format!("{adam:?}"), format!("{:?}", Adam::<f64>::new(0.1)));
 }
 
 #[test]

@@ -1,0 +1,180 @@
+//! Adam.
+
+use super::Error;
+use super::step::{Slot, Source, at_least_zero, clipping, decayed, gather, optimizer, place};
+use crate::nn::{Parameters, Path};
+use crate::or_panic;
+use autodiff_core::native::update;
+use autodiff_core::{Backend, Scalar, Value};
+
+/// Adam: steps whose sizes adapt to each number's own gradients.
+///
+/// Kingma and Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015), algorithm 1, with the bias corrections as
+/// PyTorch's `Adam` writes them. For a parameter `x` with gradient `g`, in its step number `t` from 1:
+///
+/// ```text
+/// g <- g + weight_decay x
+/// m <- beta1 m + (1 - beta1) g
+/// v <- beta2 v + (1 - beta2) g^2
+/// x <- (1 - learning_rate decoupled_weight_decay) x - learning_rate / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps)
+/// ```
+///
+/// With [`decoupled_weight_decay`](Self::decoupled_weight_decay) it is AdamW: I. Loshchilov and F. Hutter, "Decoupled weight decay
+/// regularization" (ICLR 2019).
+///
+/// ```
+/// use autodiff::nn::{Linear, Module, rng};
+/// use autodiff::{Value, optim::Adam};
+/// use ndarray::array;
+///
+/// // y = 2 a - b + 0.5, from four points.
+/// let x = Value::constant(array![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]);
+/// let y = array![[0.5], [2.5], [-0.5], [1.5]];
+/// let mut model = Linear::<f64>::new(2, 1, &mut rng(0));
+/// let mut optimizer = Adam::new(0.05);
+/// for _ in 0..1000 {
+///     (model.forward(&x) - &y).square().mean().backward();
+///     optimizer.step(&mut model);
+/// }
+/// assert!((model.weight.data()[[0, 0]] - 2.0).abs() < 1e-3);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Adam<T: Scalar = f64> {
+    learning_rate: f64,
+    betas: (f64, f64),
+    eps: f64,
+    weight_decay: f64,
+    decoupled_weight_decay: f64,
+    max_norm: Option<f64>,
+    slots: Vec<Slot<Moments<T>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Moments<T> {
+    /// As each parameter has its own count, one that was frozen at first is corrected as it should be.
+    steps: u32,
+    first: Vec<T>,
+    second: Vec<T>,
+}
+
+optimizer!(Adam, "Adam");
+
+/// Adam with the learning rate of the paper, 1e-3.
+impl<T: Scalar> Default for Adam<T> {
+    fn default() -> Self {
+        Adam::new(1e-3)
+    }
+}
+
+impl<T: Scalar> Adam<T> {
+    /// Adam with the other numbers as in the paper: betas (0.9, 0.999), eps 1e-8, no weight decay.
+    ///
+    /// # Panics
+    ///
+    /// Where the learning rate is negative, infinite or NaN.
+    #[must_use]
+    #[track_caller]
+    pub fn new(learning_rate: f64) -> Self {
+        let learning_rate = at_least_zero("Adam", "learning rate", learning_rate);
+        Adam {
+            learning_rate,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 0.0,
+            decoupled_weight_decay: 0.0,
+            max_norm: None,
+            slots: Vec::new(),
+        }
+    }
+
+    /// With other rates at which the means of gradients and of their squares forget; each in `0 .. 1`.
+    ///
+    /// # Panics
+    ///
+    /// Where one is not.
+    #[must_use]
+    #[track_caller]
+    pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
+        for beta in [beta1, beta2] {
+            assert!((0.0..1.0).contains(&beta), "Adam: got beta {beta}, expected at least 0 and below 1");
+        }
+        self.betas = (beta1, beta2);
+        self
+    }
+
+    /// With another number in the place of 1e-8, which keeps steps finite where gradients vanish.
+    ///
+    /// # Panics
+    ///
+    /// Where it is negative, infinite or NaN.
+    #[must_use]
+    #[track_caller]
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.eps = at_least_zero("Adam", "eps", eps);
+        self
+    }
+
+    /// With the gradient of `weight_decay x^2 / 2` added to that of each parameter `x`.
+    ///
+    /// # Panics
+    ///
+    /// Where it is negative, infinite or NaN.
+    #[must_use]
+    #[track_caller]
+    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
+        self.weight_decay = at_least_zero("Adam", "weight decay", weight_decay);
+        self
+    }
+
+    /// With each parameter made smaller by this part of the learning rate in each step, apart from its gradient: AdamW, in which
+    /// PyTorch's `AdamW` has 0.01.
+    ///
+    /// ```
+    /// use autodiff::{Value, optim::Adam};
+    /// let mut x: Value = Value::new(2.0);
+    /// let mut adam_w = Adam::new(0.1).decoupled_weight_decay(0.5);
+    /// (x.clone() * 0.0).backward();
+    /// adam_w.step(&mut x);
+    /// assert_eq!(x.item(), 2.0 * (1.0 - 0.1 * 0.5));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where it is negative, infinite or NaN.
+    #[doc(alias = "AdamW")]
+    #[must_use]
+    #[track_caller]
+    pub fn decoupled_weight_decay(mut self, weight_decay: f64) -> Self {
+        self.decoupled_weight_decay = at_least_zero("Adam", "decoupled weight decay", weight_decay);
+        self
+    }
+
+    /// One step of parameter `i`, of which `x` is to hold the new value, with the gradient `g` times `scale`.
+    fn update(&mut self, i: usize, old: Option<&[T]>, x: &mut [T], (g, scale): (&[T], T)) {
+        let zeros = || vec![T::zero(); x.len()];
+        let fresh = || Moments { steps: 0, first: zeros(), second: zeros() };
+        let Moments { steps, first, second } = self.slots[i].state.get_or_insert_with(fresh);
+        *steps = steps.saturating_add(1);
+        let (beta1, beta2) = self.betas;
+        let t = f64::from(*steps);
+        let rate = T::of(self.learning_rate / (1.0 - beta1.powf(t)));
+        let unbias = T::of((1.0 - beta2.powf(t)).sqrt().recip());
+        let (gain1, gain2) = (T::of(1.0 - beta1), T::of(1.0 - beta2));
+        let (beta2, eps, decay) = (T::of(beta2), T::of(self.eps), T::of(self.weight_decay));
+        let kept = T::of(1.0 - self.learning_rate * self.decoupled_weight_decay);
+        update(
+            old,
+            [x, first, second],
+            g,
+            #[inline(always)]
+            move |[x, m, v], g| {
+                let (g, x) = (decayed(g * scale, decay, x), kept * x);
+                let m = m + gain1 * (g - m);
+                let v = beta2 * v + gain2 * g * g;
+                // Where eps is 0, a gradient that was always 0 moves nothing.
+                let moved = x - rate * m / (v.sqrt() * unbias + eps);
+                [if m == T::zero() { x } else { moved }, m, v]
+            },
+        );
+    }
+}
