@@ -1,4 +1,4 @@
-//! Optimisers: [`Sgd`] and [`Adam`], for everything that has [`Parameters`].
+//! Optimisers: [`Sgd`] and [`Adam`], for everything that has [`Parameters`](crate::nn::Parameters).
 //!
 //! ```
 //! use autodiff::Value;
