@@ -1,6 +1,6 @@
 //! Random expressions, computed fused and one operation at a time.
 
-use autodiff::{Value, where_};
+use autodiff::{Value, jvp, linearize, where_};
 use autodiff_core::{Fusing, with_fusing};
 use ndarray::{ArrayD, IxDyn};
 use rand::{RngExt, SeedableRng};
@@ -66,7 +66,7 @@ fn expression(leaves: &[Value], seed: u64) -> Vec<Value> {
     values
 }
 
-/// What is seen of an expression: values, gradients, and gradients of a sum of gradients.
+/// What is seen of an expression: values, gradients, gradients of a sum of gradients, and first and second tangents of some values.
 fn outcome(inputs: &[ArrayD<f64>], seed: u64, fusing: Fusing) -> Vec<ArrayD<f64>> {
     with_fusing(fusing, || {
         let leaves: Vec<Value> = inputs.iter().cloned().map(Value::new).collect();
@@ -80,6 +80,14 @@ fn outcome(inputs: &[ArrayD<f64>], seed: u64, fusing: Fusing) -> Vec<ArrayD<f64>
         let slope = loss.grad_of(&wrt).iter().fold(Value::constant(0.0), |sum, g| sum + g.square().sum());
         if let Ok(second) = slope.try_grad_of(&wrt) {
             all.extend(second.iter().map(|g| g.data().to_owned()));
+        }
+        let tangents: Vec<Value> = leaves.iter().map(|x| Value::constant((x * 0.7).cos().data())).collect();
+        for place in [leaves.len(), values.len() / 2, values.len() - 1].map(|i| i.min(values.len() - 1)) {
+            let value = |x: &Vec<Value>| expression(x, seed).swap_remove(place);
+            let tangent = |x: &Vec<Value>| jvp(value, x, &tangents).1;
+            let (y, first) = jvp(value, &leaves, &tangents);
+            let (_, second) = jvp(tangent, &leaves, &tangents);
+            all.extend([y, first, second].map(|x| x.data().to_owned()));
         }
         all
     })
@@ -129,6 +137,44 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let one = run(1);
     for threads in [2, 3, 5] {
         assert!(run(threads) == one, "{threads} threads");
+    }
+}
+
+/// A maximum and its tangent, which reads the maximum and all that it is of, are wanted together; and a pass has the maximum of a
+/// column, or of very long rows, at its end.
+#[test]
+fn a_reduction_and_its_tangent_which_reads_it() {
+    let numbers = |n: &[usize], scale: f64| {
+        let mut k = 0.0;
+        ArrayD::from_shape_simple_fn(IxDyn(n), || {
+            k += 1.0;
+            scale * (k * k * 0.01_f64).sin()
+        })
+    };
+    let functions: [fn(&Value) -> Value; 6] = [
+        |x| x.tanh().max_axis(0),
+        |x| x.tanh().max(),
+        |x| x.exp().min_axis(0),
+        |x| x.tanh().norm_axis(0, f64::INFINITY),
+        |x| x.max_axis(0),
+        |x| x.square().logsumexp_axis(0),
+    ];
+    for shape in [[3000, 2], [9000, 1], [5, 600], [300, 300], [3, 1]] {
+        for (i, f) in functions.into_iter().enumerate() {
+            let outcome = |fusing: Fusing| {
+                with_fusing(fusing, || {
+                    let (x, t) = (Value::new(numbers(&shape, 1.0)), Value::constant(numbers(&shape, 0.5)));
+                    let (y, dy) = jvp(f, &x, &t);
+                    let (_, d2y) = jvp(|x| jvp(f, x, &t).1, &x, &t);
+                    let (_, map) = linearize(f, &x);
+                    [y, dy, d2y, map(&t)].map(|x| x.data().to_owned())
+                })
+            };
+            let want = outcome(Fusing::Never);
+            for fusing in [Fusing::Always, Fusing::WhereItPays] {
+                assert_close(&outcome(fusing), &want, &format!("function {i} of {shape:?}, {fusing:?}"));
+            }
+        }
     }
 }
 

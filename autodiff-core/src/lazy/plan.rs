@@ -33,6 +33,11 @@ pub(crate) fn evaluate<T: Scalar>(roots: impl IntoIterator<Item = Arc<Expr<T>>>)
             }
         }
     }
+    compute(pending);
+}
+
+/// Computes what is no product, in as few passes as the shapes allow.
+fn compute<T: Scalar>(mut pending: Vec<Arc<Expr<T>>>) {
     // The largest index space first: what is smaller may be computed on the way.
     pending.sort_by_key(|root| Reverse(root.space().iter().product::<usize>()));
     while !pending.is_empty() {
@@ -110,11 +115,11 @@ impl<T: Scalar> Plan<T> {
         for start in candidates.into_iter().flatten() {
             let places: Places = (start..start + space.len()).map(Some).collect();
             let fits = space.iter().zip(&self.shape[start..]).all(|(&n, &m)| n == m || n == 1);
-            let mut seen = HashSet::new();
-            if fits
-                && self.shares(root, &places, &mut seen) == Some(true)
-                && self.has_place_for(root, &places)
-            {
+            let shares = || match self.known.get(&Arc::as_ptr(root)) {
+                Some((_, known)) => *known == long_only(root, &places),
+                None => self.shares(root, &places, &mut HashSet::new()) == Some(true),
+            };
+            if fits && shares() && self.has_place_for(root, &places) {
                 self.root(root, &places);
                 return;
             }
@@ -151,15 +156,19 @@ impl<T: Scalar> Plan<T> {
     }
 
     /// Whether an expression reads something that the program reads, or computes; `None` where it reads it along other
-    /// axes. What has been `seen` is not looked through again.
+    /// axes, or when it is complete, which is after the pass. What has been `seen` is not looked through again.
     fn shares(
         &self,
         expr: &Arc<Expr<T>>,
         places: &Places,
         seen: &mut HashSet<(*const Expr<T>, Places)>,
     ) -> Option<bool> {
-        if let Some((_, known)) = self.known.get(&Arc::as_ptr(expr)) {
-            return (*known == long_only(expr, places)).then_some(true);
+        if let Some((step, known)) = self.known.get(&Arc::as_ptr(expr)) {
+            let is_read = match self.steps[*step] {
+                Step::Fold { axes, .. } => self.can_read(axes),
+                Step::Operand { .. } | Step::Number(_) | Step::Map { .. } => true,
+            };
+            return (is_read && *known == long_only(expr, places)).then_some(true);
         }
         if !seen.insert((Arc::as_ptr(expr), places.clone())) {
             return Some(false);
@@ -382,6 +391,10 @@ impl<T: Scalar> Plan<T> {
 
     /// Computes an expression on its own, and reads its result.
     fn apart(&mut self, expr: &Arc<Expr<T>>, places: &Places) -> usize {
+        // Without its companion, which may be what this is for.
+        if !expr.is_done() && !matches!(expr.op, Op::Product(..)) {
+            compute(vec![expr.clone()]);
+        }
         self.leaf(expr.result(), places)
     }
 
