@@ -1,6 +1,6 @@
 //! Functions that layers are made of.
 
-use crate::{Error, Scalar, Value, broadcast_shapes, random, where_};
+use crate::{Error, Scalar, Value, broadcast_shapes, random, try_where, where_};
 use ndarray::{Array2, ArrayBase, Data, Dimension};
 use rand::Rng;
 
@@ -37,8 +37,10 @@ functions! {
     ///
     /// Where there is no axis, or gain or bias are not of its length.
     fn layer_norm, try_layer_norm(x: &Value<T>, gain: Option<&Value<T>>, bias: Option<&Value<T>>, eps: f64) {
+        let op = "layer_norm";
+        features(op, x)?;
         let centred = x - x.try_mean_keepdims(-1)?;
-        scale("layer_norm", &centred, gain, bias, eps)
+        scale(op, &centred, gain, bias, eps)
     }
 
     /// `x / sqrt(mean(x^2) + eps)` over the last axis, times `gain` (B. Zhang and R. Sennrich, Root mean square layer
@@ -146,7 +148,7 @@ functions! {
     /// `softmax(Q K^T / sqrt(d) + mask) V` for queries (..., m, d), keys (..., n, d) and values (..., n, v), whose leading
     /// axes broadcast (A. Vaswani et al., Attention is all you need, 2017, equation 1).
     ///
-    /// The mask, if any, is added to the scores, (..., m, n): -inf hides a key. Where `causal`, query i sees the keys up to
+    /// The mask, if any, is added to the scores, (..., m, n): -inf hides a key, whatever its score. Where `causal`, query i sees the keys up to
     /// the i-th alone. A query that sees no key gets zeros, as in PyTorch.
     ///
     /// # Panics
@@ -158,13 +160,15 @@ functions! {
         check_attention(queries.shape(), keys.shape(), values.shape(), mask.map(Value::shape))?;
         let d = queries.shape()[queries.ndim() - 1] as f64;
         let mut scores = (queries * T::of(1.0 / d.sqrt())).try_matmul(keys.try_swap_axes(-1, -2)?)?;
+        // What is hidden is not added to: an infinite score, or NaN, would remain.
         if let Some(mask) = mask {
-            scores = scores.try_add(mask)?;
+            let hidden = mask.eq(T::neg_infinity());
+            scores = try_where(&hidden, T::neg_infinity(), scores.try_add(mask)?)?;
         }
         if causal {
             let (m, n) = (scores.shape()[scores.ndim() - 2], scores.shape()[scores.ndim() - 1]);
-            let hidden = |(i, j)| if j > i { T::neg_infinity() } else { T::zero() };
-            scores += Value::constant(Array2::from_shape_fn((m, n), hidden));
+            let hidden = Array2::from_shape_fn((m, n), |(i, j)| j > i);
+            scores = try_where(&hidden, T::neg_infinity(), scores)?;
         }
         if mask.is_some() && !scores.is_empty() {
             let hidden = scores.detach().try_max_keepdims(-1)?.eq(T::neg_infinity());
@@ -226,6 +230,12 @@ fn check_attention(
     })
 }
 
+/// The length of the last axis.
+fn features<T: Scalar>(op: &'static str, x: &Value<T>) -> Result<usize, Error> {
+    let rank = || Error::Rank { op, shape: x.shape().to_vec(), expected: "at least 1, (..., features)" };
+    x.shape().last().copied().ok_or_else(rank)
+}
+
 /// `x` over its root mean square along the last axis, times the gain, plus the bias.
 fn scale<T: Scalar>(
     op: &'static str,
@@ -234,8 +244,8 @@ fn scale<T: Scalar>(
     bias: Option<&Value<T>>,
     eps: f64,
 ) -> Result<Value<T>, Error> {
+    let features = features(op, x)?;
     let square = x.square().try_mean_keepdims(-1)?;
-    let features = x.shape()[x.ndim() - 1];
     affine(op, x / (square + T::of(eps)).sqrt(), gain, bias, &[features])
 }
 

@@ -66,11 +66,18 @@ impl<T: Scalar> BatchNorm<T> {
     }
 
     fn check(&self, x: &Value<T>) -> Result<(), Error> {
-        let channels = self.running_mean.len();
+        let (layer, channels) = ("BatchNorm", self.running_mean.len());
         match x.shape() {
-            &[_, c, ..] if c == channels => Ok(()),
-            got => Err(Error::Channels { layer: "BatchNorm", channels, got: got.to_vec() }),
+            &[_, c, ..] if c == channels => {}
+            got => return Err(Error::Channels { layer, channels, got: got.to_vec() }),
         }
+        for moment in [&self.running_mean, &self.running_variance] {
+            if moment.shape() != [channels] {
+                let (got, expected) = (moment.shape().to_vec(), vec![channels]);
+                return Err(crate::Error::Shape { op: layer, got, expected }.into());
+            }
+        }
+        Ok(())
     }
 
     fn norm(&self, x: &Value<T>, mean: &Value<T>, variance: &Value<T>) -> Result<Value<T>, Error> {

@@ -59,6 +59,14 @@ fn check_number<T: Scalar>(
     }
 }
 
+/// The residual `r` cut at `delta` on both sides, and what that is multiplied with for the loss of Huber: near and far in one
+/// formula, whose derivatives meet at `delta`; that of `|r|` would have the second one 0 at 0.
+fn near_and_arm<T: Scalar>(r: Value<T>, delta: T) -> [Value<T>; 2] {
+    let near = r.clamp(-delta, delta);
+    let arm = r - &near * T::of(0.5);
+    [near, arm]
+}
+
 /// The target, which must be of the prediction's shape: broadcast, a column beside a row is a mistake.
 fn like<T: Scalar>(
     op: &'static str,
@@ -128,11 +136,8 @@ functions! {
     fn huber_loss, try_huber_loss(x: &Value<T>, target: impl Operand<T, DefaultBackend>, delta: T, reduction: Reduction) {
         let op = "huber_loss";
         check_number(op, "delta", delta, delta > T::zero(), "a positive number")?;
-        let target = like(op, x, target)?;
-        let r = x - target;
-        // Near and far in one formula, whose derivatives meet at delta; that of |r| would have the second one 0 at 0.
-        let near = r.clamp(-delta, delta);
-        Ok(reduction.of(&near * (r - &near * T::of(0.5))))
+        let [near, arm] = near_and_arm(x - like(op, x, target)?, delta);
+        Ok(reduction.of(near * arm))
     }
 
     /// The [`huber_loss`] over `beta`: `r^2 / (2 beta)` for `r = |x - t|` up to `beta`, and `r - beta / 2` beyond; for 0,
@@ -145,10 +150,12 @@ functions! {
         let op = "smooth_l1_loss";
         check_number(op, "beta", beta, beta >= T::zero(), "0 or a positive number")?;
         let target = like(op, x, target)?;
-        match beta == T::zero() {
-            true => try_l1_loss(x, target, reduction),
-            false => Ok(try_huber_loss(x, target, beta, reduction)? / beta),
+        if beta == T::zero() {
+            return try_l1_loss(x, target, reduction);
         }
+        // Divided before they are multiplied: the product of small numbers would be lost.
+        let [near, arm] = near_and_arm(x - target, beta);
+        Ok(reduction.of(near / beta * arm))
     }
 
     /// The cross-entropy of a probability `t` and the sigmoid of `x`: `-t ln(p) - (1 - t) ln(1 - p)`, exact in the tails.
@@ -185,13 +192,18 @@ functions! {
     ///
     /// # Panics
     ///
-    /// Where the shapes differ.
+    /// Where the shapes differ, or a variance is 0 or negative.
     fn gaussian_nll_loss, try_gaussian_nll_loss(
         x: &Value<T>, target: impl Operand<T, DefaultBackend>, variance: impl Operand<T, DefaultBackend>, reduction: Reduction
     ) {
         let op = "gaussian_nll_loss";
         let (target, variance) = (like(op, x, target)?, like(op, x, variance)?);
-        Ok(reduction.of((variance.ln() + (x - target).square() / &variance) * T::of(0.5)))
+        if let Some(v) = variance.data().iter().find(|v| **v <= T::zero()) {
+            let (what, expected) = ("a variance", "positive numbers".to_string());
+            return Err(Error::Argument { op, what, got: v.to_string(), expected });
+        }
+        let deviations = (x - target) / variance.sqrt();
+        Ok(reduction.of((variance.ln() + deviations.square()) * T::of(0.5)))
     }
 
     /// `-x` at the label of each row of logarithms of probabilities, (batch, classes).

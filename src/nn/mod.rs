@@ -174,7 +174,7 @@ pub trait Module<T: Scalar = f64>: Parameters<T, DefaultBackend> {
     }
 
     /// Like [`forward_train`](Module::forward_train), but returns an error where the shape of `x` does not fit a layer;
-    /// nothing in that layer has changed then.
+    /// nothing in the module has changed then.
     ///
     /// As provided, it calls `forward_train`, and panics where that does.
     fn try_forward_train(&mut self, x: &Value<T>) -> Result<Value<T>, Error> {
@@ -427,8 +427,14 @@ impl<T: Scalar> Module<T> for Sequential<T> {
     }
 
     fn try_forward_train(&mut self, x: &Value<T>) -> Result<Value<T>, Error> {
+        let before = self.clone();
         let mut layers = self.layers.iter_mut().enumerate();
-        layers.try_fold(x.clone(), |x, (i, layer)| (**layer).try_forward_train(&x).map_err(inside(i)))
+        let y =
+            layers.try_fold(x.clone(), |x, (i, layer)| (**layer).try_forward_train(&x).map_err(inside(i)));
+        if y.is_err() {
+            *self = before;
+        }
+        y
     }
 }
 

@@ -75,7 +75,7 @@ impl<T: Scalar> Adam<T> {
     #[must_use]
     #[track_caller]
     pub fn new(learning_rate: f64) -> Self {
-        let learning_rate = at_least_zero("Adam", "learning rate", learning_rate);
+        let learning_rate = at_least_zero::<T>("Adam", "learning rate", learning_rate);
         Adam {
             learning_rate,
             betas: (0.9, 0.999),
@@ -110,7 +110,7 @@ impl<T: Scalar> Adam<T> {
     #[must_use]
     #[track_caller]
     pub fn eps(mut self, eps: f64) -> Self {
-        self.eps = at_least_zero("Adam", "eps", eps);
+        self.eps = at_least_zero::<T>("Adam", "eps", eps);
         self
     }
 
@@ -122,7 +122,7 @@ impl<T: Scalar> Adam<T> {
     #[must_use]
     #[track_caller]
     pub fn weight_decay(mut self, weight_decay: f64) -> Self {
-        self.weight_decay = at_least_zero("Adam", "weight decay", weight_decay);
+        self.weight_decay = at_least_zero::<T>("Adam", "weight decay", weight_decay);
         self
     }
 
@@ -145,7 +145,7 @@ impl<T: Scalar> Adam<T> {
     #[must_use]
     #[track_caller]
     pub fn decoupled_weight_decay(mut self, weight_decay: f64) -> Self {
-        self.decoupled_weight_decay = at_least_zero("Adam", "decoupled weight decay", weight_decay);
+        self.decoupled_weight_decay = at_least_zero::<T>("Adam", "decoupled weight decay", weight_decay);
         self
     }
 
@@ -171,9 +171,9 @@ impl<T: Scalar> Adam<T> {
                 let (g, x) = (decayed(g * scale, decay, x), kept * x);
                 let m = m + gain1 * (g - m);
                 let v = beta2 * v + gain2 * g * g;
-                // Where eps is 0, a gradient that was always 0 moves nothing.
-                let moved = x - rate * m / (v.sqrt() * unbias + eps);
-                [if m == T::zero() { x } else { moved }, m, v]
+                let size = v.sqrt() * unbias + eps;
+                // Where eps is 0, gradients that were always 0, or whose squares are, move nothing.
+                [if size == T::zero() { x } else { x - rate * m / size }, m, v]
             },
         );
     }

@@ -50,7 +50,7 @@ impl<T: Scalar> Sgd<T> {
     #[must_use]
     #[track_caller]
     pub fn new(learning_rate: f64) -> Self {
-        let learning_rate = at_least_zero("Sgd", "learning rate", learning_rate);
+        let learning_rate = at_least_zero::<T>("Sgd", "learning rate", learning_rate);
         Sgd {
             learning_rate,
             momentum: 0.0,
@@ -69,7 +69,7 @@ impl<T: Scalar> Sgd<T> {
     #[must_use]
     #[track_caller]
     pub fn momentum(mut self, momentum: f64) -> Self {
-        self.momentum = at_least_zero("Sgd", "momentum", momentum);
+        self.momentum = at_least_zero::<T>("Sgd", "momentum", momentum);
         self
     }
 
@@ -81,7 +81,7 @@ impl<T: Scalar> Sgd<T> {
     #[must_use]
     #[track_caller]
     pub fn weight_decay(mut self, weight_decay: f64) -> Self {
-        self.weight_decay = at_least_zero("Sgd", "weight decay", weight_decay);
+        self.weight_decay = at_least_zero::<T>("Sgd", "weight decay", weight_decay);
         self
     }
 

@@ -24,7 +24,7 @@ macro_rules! optimizer {
             /// Where it is negative, infinite or NaN.
             #[track_caller]
             pub fn set_learning_rate(&mut self, learning_rate: f64) {
-                self.learning_rate = at_least_zero($name, "learning rate", learning_rate);
+                self.learning_rate = at_least_zero::<T>($name, "learning rate", learning_rate);
             }
 
             /// With gradients scaled down, all together, where their norm as one vector is above `max_norm`, to that norm: as
@@ -37,7 +37,7 @@ macro_rules! optimizer {
             #[must_use]
             #[track_caller]
             pub fn clip_norm(mut self, max_norm: f64) -> Self {
-                self.max_norm = Some(at_least_zero($name, "norm", max_norm));
+                self.max_norm = Some(at_least_zero::<T>($name, "norm", max_norm));
                 self
             }
 
@@ -159,9 +159,9 @@ pub(super) fn decayed<T: Scalar>(g: T, decay: T, x: T) -> T {
 }
 
 #[track_caller]
-pub(super) fn at_least_zero(optimizer: &str, what: &str, number: f64) -> f64 {
+pub(super) fn at_least_zero<T: Scalar>(optimizer: &str, what: &str, number: f64) -> f64 {
     assert!(
-        number >= 0.0 && number.is_finite(),
+        number >= 0.0 && T::of(number).is_finite(),
         "{optimizer}: got {what} {number}, expected a finite number of at least 0"
     );
     number

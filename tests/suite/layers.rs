@@ -197,6 +197,20 @@ fn chains_pass_the_mode_on<T: Real>() {
     assert!(error.starts_with("Sequential, layer 1: Sequential, layer 1: batch_norm: the size"), "{error}");
     let panic = panic_of(|| model.forward_train(&wide)).expect("a panic");
     assert!(panic.file.ends_with("layers.rs"), "{panic:?}");
+    // An error in a later layer leaves those before it as they were.
+    let mut late = Sequential::new().then(Dropout::new(0.5, &mut rng)).then(BatchNorm::<T>::new(2));
+    let mut twin = late.clone();
+    late = late.then(Linear::new(3, 1, &mut rng));
+    let names = |m: &Sequential<T>| {
+        m.named_parameters().into_iter().take(4).map(|(_, v)| v.data()).collect::<Vec<_>>()
+    };
+    let state = names(&late);
+    assert!(late.try_forward_train(&x).is_err());
+    assert_eq!(names(&late), state);
+    let error = late.try_forward_train(&x).unwrap_err().to_string();
+    assert!(error.starts_with("Sequential, layer 2: Linear"), "{error}");
+    twin.forward_train(&x);
+    assert_ne!(names(&twin), state);
     // `grad` lends the model: a copy is trained, and comes back beside the gradient.
     let running = |m: &Sequential<T>| m.named_parameters()[4].1.clone();
     let moved = running(&model);
@@ -209,6 +223,20 @@ fn chains_pass_the_mode_on<T: Real>() {
     assert_eq!(running(&model).data(), moved.data());
     assert_eq!(running(&after).op(), "constant");
     assert!(slopes.named_parameters()[0].1.data().iter().all(|g| g.is_finite()));
+}
+
+#[test]
+fn moments_that_do_not_fit_change_nothing() {
+    let x = Value::<f64>::constant(ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
+    for moment in [ndarray::array![1.0], ndarray::array![1.0, 1.0, 1.0]] {
+        let mut layer = BatchNorm::new(2);
+        layer.running_variance = Value::constant(moment.clone());
+        let mean = layer.running_mean.data();
+        let error = layer.try_forward_train(&x).unwrap_err().to_string();
+        assert_eq!(error, format!("BatchNorm: got shape {:?}, expected [2]", moment.shape()));
+        assert_eq!(layer.try_forward(&x).unwrap_err().to_string(), error);
+        assert_eq!(layer.running_mean.data(), mean);
+    }
 }
 
 /// Whether two of four words are the same: a table, a norm and a dropout learn it together.

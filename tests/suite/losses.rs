@@ -106,6 +106,15 @@ fn kinks_and_tails_of_losses<T: Real>() {
         assert_eq!(bend(&|x| huber_loss(x, &zero, half, Reduction::None)), 1.0);
         assert_eq!(bend(&|x| smooth_l1_loss(x, &zero, half, Reduction::None)), 2.0);
     }
+    // What is divided keeps its range.
+    let smooth = |x: f64, beta: f64| {
+        let loss = smooth_l1_loss(&vector::<T>(&[x]), &zero, T::of(beta), Reduction::Sum);
+        loss.item().as_f64()
+    };
+    assert_eq!(smooth(1e-10, 1e-30), T::of(1e-10).as_f64());
+    assert!((smooth(1e20, 1e30) / 5e9 - 1.0).abs() < 4.0 * T::EPSILON);
+    let wide = gaussian_nll_loss(&vector::<T>(&[1e30]), &zero, vector::<T>(&[1e36]), Reduction::Sum);
+    assert!((wide.item().as_f64() / 5e23 - 1.0).abs() < 16.0 * T::EPSILON, "{wide}");
     assert_eq!([tail(-800.0, 1.0), tail(800.0, 0.0), tail(800.0, 1.0)], [800.0, 800.0, 0.0]);
     assert_eq!([tail(f64::INFINITY, 1.0), tail(f64::INFINITY, 0.0)], [0.0, f64::INFINITY]);
     let kl = |x: f64, t: f64| one(|x, t, r| kl_div_loss(x, t, r), x, t).as_f64();
@@ -202,7 +211,11 @@ fn norms_of_features<T: Real>() {
     check_grads(|x| rms_norm(&x[0], Some(&x[1]), 1e-5), &inputs[..2], 2).unwrap();
     let error = try_layer_norm(&x, Some(&vector(&[1.0])), None, 0.0).unwrap_err();
     assert_eq!(error.to_string(), "layer_norm: got shape [1], expected [3]");
-    assert!(try_rms_norm(&leaf::<T>(&[], &[1.0]), None, 0.0).is_err());
+    let number = leaf::<T>(&[], &[1.0]);
+    let error = try_rms_norm(&number, None, 0.0).unwrap_err().to_string();
+    assert!(error.starts_with("rms_norm: ") && error.contains("at least 1, (..., features)"), "{error}");
+    let error = try_layer_norm(&number, None, None, 0.0).unwrap_err().to_string();
+    assert!(error.starts_with("layer_norm: ") && error.contains("at least 1, (..., features)"), "{error}");
 }
 
 fn attention_looks_where_it_may<T: Real>() {
@@ -225,6 +238,17 @@ fn attention_looks_where_it_may<T: Real>() {
     about(&(causal - open).slice(ndarray::s![.., 2, ..]).abs().max(), &[0.0]);
     check_grads(|x| attention(&x[0], &x[1], &x[2], None, true), &[q.clone(), k.clone(), v.clone()], 2)
         .unwrap();
+    // Whatever the score of a hidden key.
+    for score in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+        let keys = leaf::<T>(&[2, 1], &[1.0, score]);
+        let (q, v) = (leaf::<T>(&[2, 1], &[1.0, 1.0]), leaf::<T>(&[2, 1], &[5.0, 7.0]));
+        let mask = leaf::<T>(&[2, 2], &[0.0, f64::NEG_INFINITY, 0.0, f64::NEG_INFINITY]);
+        for (mask, causal) in [(None, true), (Some(&mask), false), (Some(&mask), true)] {
+            let first = attention(&q, &keys, &v, mask, causal).slice(ndarray::s![0, ..]);
+            assert_eq!(elements(&first), [5.0]);
+            assert!(elements(&first.grad_of(&[&keys])[0]).iter().all(|&g| g == 0.0));
+        }
+    }
     // The first query sees no key: it has zeros, and no gradient, and harms no other.
     let hidden = |(i, j)| if i == 0 || j == 2 { T::neg_infinity() } else { T::zero() };
     let mask = Value::constant(Array2::from_shape_fn((3, 3), hidden));
@@ -287,6 +311,15 @@ fn numbers_that_losses_do_not_take_are_mistakes() {
         error.starts_with("smooth_l1_loss") && error.contains("beta") && error.contains("-0.5"),
         "{error}"
     );
+    for variance in [[1.0, 0.0], [-1.0, 1.0]] {
+        let error = message(try_gaussian_nll_loss(&x, &x, ndarray::array![variance], Reduction::Mean));
+        assert!(
+            error.starts_with("gaussian_nll_loss")
+                && error.contains("variance")
+                && error.contains("positive"),
+            "{error}"
+        );
+    }
     for smoothing in [-0.5, 1.5, f64::NAN] {
         let options = CrossEntropy { smoothing, ..CrossEntropy::default() };
         let error = message(try_cross_entropy_loss(&x, &[0], &options));
