@@ -561,9 +561,12 @@ impl<T: Scalar> Tensor<T> {
 
     /// Zeros of `shape` to which the elements of `self` are added at `places`, counted in row-major order.
     pub fn put(&self, places: &[usize], shape: &[usize]) -> Self {
-        let mut whole = vec![T::zero(); shape.iter().product()];
-        self.view().iter().zip(places).for_each(|(&x, &i)| whole[i] += x);
-        Self::new(ArcArray::from_shape_vec(IxDyn(shape), whole).expect("as many elements"))
+        let mut whole = ArrayD::zeros(IxDyn(&[shape.iter().product()]));
+        let mut elements = self.view().into_iter();
+        in_chains(whole.view_mut(), Axis(0), places, |mut sums, places| {
+            places.iter().zip(&mut elements).for_each(|(&i, &x)| sums[i] += x);
+        });
+        Self::new(whole.into_shape_with_order(IxDyn(shape)).expect("as many elements").into_shared())
     }
 
     /// The elements, where nothing else refers to them and none is repeated.
@@ -580,10 +583,37 @@ impl<T: Scalar> Tensor<T> {
 }
 
 /// Adds the slices of `part` along `axis` to those of `whole` at `indices`.
-fn add_at<T: Scalar>(mut whole: ArrayViewMutD<'_, T>, axis: usize, indices: &[usize], part: &Tensor<T>) {
-    for (part, &i) in part.view().axis_iter(Axis(axis)).zip(indices) {
-        let mut place = whole.index_axis_mut(Axis(axis), i);
-        place += &part;
+fn add_at<T: Scalar>(whole: ArrayViewMutD<'_, T>, axis: usize, indices: &[usize], part: &Tensor<T>) {
+    let (axis, part) = (Axis(axis), part.view());
+    let mut slices = part.axis_iter(axis);
+    in_chains(whole, axis, indices, |mut sums, indices| {
+        for (&i, slice) in indices.iter().zip(&mut slices) {
+            let mut place = sums.index_axis_mut(axis, i);
+            place += &slice;
+        }
+    });
+}
+
+/// Has terms added at `indices` along an axis of `whole`, so many at a time, of which all may go to one place: to the sums of those
+/// before, where they are not too many, and else to zeros, whose sums are added then. Errors of rounding grow with the length of a
+/// chain of additions.
+fn in_chains<T: Scalar>(
+    mut whole: ArrayViewMutD<'_, T>,
+    axis: Axis,
+    indices: &[usize],
+    mut add: impl FnMut(ArrayViewMutD<'_, T>, &[usize]),
+) {
+    const CHAIN: usize = 4096;
+    // Not many fewer than there are places: these are looked at once for each chain.
+    let chain = CHAIN.max(whole.len_of(axis));
+    if indices.len() <= chain {
+        return add(whole, indices);
+    }
+    let mut sums = memory::zeros(whole.shape());
+    for indices in indices.chunks(chain) {
+        add(sums.view_mut(), indices);
+        copies::add_assign(whole.view_mut(), sums.view());
+        sums.fill(T::zero());
     }
 }
 

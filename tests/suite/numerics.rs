@@ -386,3 +386,22 @@ fn derivatives_of_a_fourth_power_go_on_until_they_vanish() {
         [32.0, 48.0, 48.0, 24.0, 0.0]
     );
 }
+
+/// Five million terms of one place: one after another they lose a twentieth in f32.
+#[test]
+fn gradients_of_indices_keep_their_digits_in_f32() {
+    type V = autodiff::Value<f32>;
+    let n = 5_000_000;
+    let near = |got: &V, what: &str| {
+        let got = f64::from(got.data().iter().copied().next().unwrap());
+        let exact = f64::from(0.1_f32) * f64::from(n);
+        assert!((got / exact - 1.0).abs() < 2e-4, "{what}: {got}");
+    };
+    let ids = vec![0; n as usize];
+    let table = V::new(ndarray::Array2::zeros((2, 1)));
+    (table.index_select(0, ids.clone()) * 0.1).sum().backward();
+    near(&table.grad(), "index_select");
+    let x = V::new(ndarray::Array1::zeros(2));
+    let tenth = V::constant(ndarray::Array1::from_elem(n as usize, 0.1));
+    near(&x.scatter_add(0, &ndarray::Array1::from_vec(ids), &tenth), "scatter_add");
+}

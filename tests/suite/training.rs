@@ -101,7 +101,7 @@ fn gradients_are_clipped_as_one_vector_whatever_their_size() {
 
 #[test]
 fn numbers_out_of_the_range_of_the_element_type_are_refused() {
-    let panic = crate::common::panic_of(&|| drop(Sgd::<f32>::new(1e300))).expect("infinite in f32");
+    let panic = crate::common::panic_of(|| drop(Sgd::<f32>::new(1e300))).expect("infinite in f32");
     assert!(panic.message.starts_with("Sgd: got learning rate 1"), "{panic:?}");
     // Squares that are 0 and no eps: not by infinity.
     let mut x = Value::new(array![1.0_f32]);
