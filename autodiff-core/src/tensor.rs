@@ -563,7 +563,8 @@ impl<T: Scalar> Tensor<T> {
     pub fn put(&self, places: &[usize], shape: &[usize]) -> Self {
         let mut whole = ArrayD::zeros(IxDyn(&[shape.iter().product()]));
         let mut elements = self.view().into_iter();
-        in_chains(whole.view_mut(), Axis(0), places, |mut sums, places| {
+        in_chains(whole.view_mut(), Axis(0), places, |sums, places| {
+            let sums = sums.into_slice().expect("one axis");
             places.iter().zip(&mut elements).for_each(|(&i, &x)| sums[i] += x);
         });
         Self::new(whole.into_shape_with_order(IxDyn(shape)).expect("as many elements").into_shared())
