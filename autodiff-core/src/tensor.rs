@@ -595,9 +595,8 @@ fn add_at<T: Scalar>(whole: ArrayViewMutD<'_, T>, axis: usize, indices: &[usize]
     });
 }
 
-/// Has terms added at `indices` along an axis of `whole`, so many at a time, of which all may go to one place: to the sums of those
-/// before, where they are not too many, and else to zeros, whose sums are added then. Errors of rounding grow with the length of a
-/// chain of additions.
+/// Has terms added at `indices` along an axis of `whole`: where there are many, some at a time to zeros, whose sums are added then.
+/// All may go to one place, and errors of rounding grow with the length of a chain of additions.
 fn in_chains<T: Scalar>(
     mut whole: ArrayViewMutD<'_, T>,
     axis: Axis,
@@ -605,7 +604,7 @@ fn in_chains<T: Scalar>(
     mut add: impl FnMut(ArrayViewMutD<'_, T>, &[usize]),
 ) {
     const CHAIN: usize = 4096;
-    // Not many fewer than there are places: these are looked at once for each chain.
+    // No fewer than there are places, which are all looked at once for each chain.
     let chain = CHAIN.max(whole.len_of(axis));
     if indices.len() <= chain {
         return add(whole, indices);

@@ -148,8 +148,8 @@ functions! {
     /// `softmax(Q K^T / sqrt(d) + mask) V` for queries (..., m, d), keys (..., n, d) and values (..., n, v), whose leading
     /// axes broadcast (A. Vaswani et al., Attention is all you need, 2017, equation 1).
     ///
-    /// The mask, if any, is added to the scores, (..., m, n): -inf hides a key, whatever its score. Where `causal`, query i sees the keys up to
-    /// the i-th alone. A query that sees no key gets zeros, as in PyTorch.
+    /// The mask, if any, is added to the scores, (..., m, n): -inf hides a key, whatever its score. Where `causal`, query i
+    /// sees the keys up to the i-th alone. A query that sees no key gets zeros, as in PyTorch.
     ///
     /// # Panics
     ///
