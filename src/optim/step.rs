@@ -309,11 +309,7 @@ fn name_of<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(model: &P, i:
 }
 
 fn first_non_finite<T: Scalar>(array: &ArcArray<T, IxDyn>) -> Option<(Vec<usize>, String)> {
-    let finite = match array.as_slice_memory_order() {
-        Some(slice) => all_finite(slice),
-        None => array.iter().all(|x| x.is_finite()),
-    };
-    if finite {
+    if all_finite(array) {
         return None;
     }
     let (index, value) = array.indexed_iter().find(|(_, x)| !x.is_finite())?;

@@ -201,16 +201,16 @@ fn chains_pass_the_mode_on<T: Real>() {
     let mut late = Sequential::new().then(Dropout::new(0.5, &mut rng)).then(BatchNorm::<T>::new(2));
     let mut twin = late.clone();
     late = late.then(Linear::new(3, 1, &mut rng));
-    let names = |m: &Sequential<T>| {
+    let state_of = |m: &Sequential<T>| {
         m.named_parameters().into_iter().take(4).map(|(_, v)| v.data()).collect::<Vec<_>>()
     };
-    let state = names(&late);
+    let state = state_of(&late);
     assert!(late.try_forward_train(&x).is_err());
-    assert_eq!(names(&late), state);
+    assert_eq!(state_of(&late), state);
     let error = late.try_forward_train(&x).unwrap_err().to_string();
     assert!(error.starts_with("Sequential, layer 2: Linear"), "{error}");
     twin.forward_train(&x);
-    assert_ne!(names(&twin), state);
+    assert_ne!(state_of(&twin), state);
     // `grad` lends the model: a copy is trained, and comes back beside the gradient.
     let running = |m: &Sequential<T>| m.named_parameters()[4].1.clone();
     let moved = running(&model);

@@ -115,8 +115,8 @@ impl<T: Scalar> Plan<T> {
         for start in candidates.into_iter().flatten() {
             let places: Places = (start..start + space.len()).map(Some).collect();
             let fits = space.iter().zip(&self.shape[start..]).all(|(&n, &m)| n == m || n == 1);
-            let shares = || match self.known.get(&Arc::as_ptr(root)) {
-                Some((_, known)) => *known == long_only(root, &places),
+            let shares = || match self.known_at(root, &places) {
+                Some((_, same)) => same,
                 None => self.shares(root, &places, &mut HashSet::new()) == Some(true),
             };
             if fits && shares() && self.has_place_for(root, &places) {
@@ -163,12 +163,8 @@ impl<T: Scalar> Plan<T> {
         places: &Places,
         seen: &mut HashSet<(*const Expr<T>, Places)>,
     ) -> Option<bool> {
-        if let Some((step, known)) = self.known.get(&Arc::as_ptr(expr)) {
-            let is_read = match self.steps[*step] {
-                Step::Fold { axes, .. } => self.can_read(axes),
-                Step::Operand { .. } | Step::Number(_) | Step::Map { .. } => true,
-            };
-            return (is_read && *known == long_only(expr, places)).then_some(true);
+        if let Some((step, same)) = self.known_at(expr, places) {
+            return (same && self.can_read_step(step)).then_some(true);
         }
         if !seen.insert((Arc::as_ptr(expr), places.clone())) {
             return Some(false);
@@ -277,17 +273,14 @@ impl<T: Scalar> Plan<T> {
 
     /// The step of an expression that others read.
     fn expr(&mut self, expr: &Arc<Expr<T>>, places: &Places) -> usize {
-        if let Some((step, known)) = self.known.get(&Arc::as_ptr(expr)) {
-            let step = *step;
-            let same = *known == long_only(expr, places);
-            return match self.steps[step] {
-                Step::Fold { axes, .. } if same && self.can_read(axes) => {
-                    self.rows = axes;
-                    step
-                }
-                Step::Operand { .. } | Step::Number(_) | Step::Map { .. } if same => step,
-                _ => self.apart(expr, places),
-            };
+        if let Some((step, same)) = self.known_at(expr, places) {
+            if !same || !self.can_read_step(step) {
+                return self.apart(expr, places);
+            }
+            if let Step::Fold { axes, .. } = self.steps[step] {
+                self.rows = axes;
+            }
+            return step;
         }
         let operands = expr.operands();
         if operands.is_empty() {
@@ -387,6 +380,20 @@ impl<T: Scalar> Plan<T> {
             return false;
         }
         self.folds.iter().all(|axes| axes & folded == 0 || folded & !axes == 0)
+    }
+
+    /// The step of an expression, if it has one, and whether that lies where `places` say.
+    fn known_at(&self, expr: &Arc<Expr<T>>, places: &Places) -> Option<(usize, bool)> {
+        let (step, known) = self.known.get(&Arc::as_ptr(expr))?;
+        Some((*step, *known == long_only(expr, places)))
+    }
+
+    /// Whether others can read a step in the same pass.
+    fn can_read_step(&self, step: usize) -> bool {
+        match self.steps[step] {
+            Step::Fold { axes, .. } => self.can_read(axes),
+            Step::Operand { .. } | Step::Number(_) | Step::Map { .. } => true,
+        }
     }
 
     /// Computes an expression on its own, and reads its result.

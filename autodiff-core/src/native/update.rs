@@ -4,6 +4,7 @@ use super::math::MulAdd;
 use super::simd::{self, Kernel};
 use crate::scalar::Scalar;
 use crate::threads;
+use ndarray::{ArrayBase, Data, Dimension};
 
 /// Elements with which a thread is worth its waking.
 const TASK: usize = 32 * 1024;
@@ -95,12 +96,16 @@ impl<T: Scalar, G: Fn([T; N], T) -> [T; N], const N: usize> Kernel for Update<'_
 ///
 /// ```
 /// use autodiff_core::native::all_finite;
-/// assert!(all_finite(&[1.0, -1e300]));
-/// assert!(!all_finite(&[1.0, f64::NAN]));
+/// use ndarray::array;
+/// assert!(all_finite(&array![1.0, -1e300]));
+/// assert!(!all_finite(&array![1.0, f64::NAN]));
 /// ```
-pub fn all_finite<T: Scalar>(x: &[T]) -> bool {
-    // Parts of which the rest is not looked at where one is not; within one, each is.
-    x.chunks(1024).all(|part| simd::widest(Finite(part)))
+pub fn all_finite<T: Scalar>(x: &ArrayBase<impl Data<Elem = T>, impl Dimension>) -> bool {
+    match x.as_slice_memory_order() {
+        // Parts of which the rest is not looked at where one is not; within one, each is.
+        Some(elements) => elements.chunks(1024).all(|part| simd::widest(Finite(part))),
+        None => x.iter().all(|x| x.is_finite()),
+    }
 }
 
 struct Finite<'a, T>(&'a [T]);
@@ -139,13 +144,14 @@ mod tests {
     fn what_is_not_finite_is_found_anywhere() {
         for n in [1, 16, 1000, 1024, 1025, 5000] {
             let mut x = vec![1.0_f32; n];
-            assert!(all_finite(&x));
+            assert!(all_finite(&ndarray::aview1(&x)));
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 x[n - 1] = bad;
-                assert!(!all_finite(&x), "{bad} of {n}");
+                assert!(!all_finite(&ndarray::aview1(&x)), "{bad} of {n}");
+                assert!(!all_finite(&ndarray::aview1(&x).slice(ndarray::s![..;-2])), "{bad} of {n}, strided");
             }
         }
-        assert!(all_finite::<f64>(&[]));
+        assert!(all_finite(&ndarray::aview1::<f64>(&[])));
     }
 
     #[test]

@@ -91,21 +91,12 @@ impl<T: Scalar> Tensor<T> {
             shape.extend([matrix.shape()[1], 1]);
             // The columns of the identity pick those of the matrix, which is how whole Jacobians start; but 0 times infinity
             // is NaN.
-            if rows.is_identity() && !matrix.is_spread() && matrix.is_finite() {
+            if rows.is_identity() && !matrix.is_spread() && all_finite(&matrix.base()) {
                 return matrix.reshape(&shape);
             }
             return Self::matmul_of_distinct::<B>(&rows, &matrix, &[]).reshape(&shape);
         }
         Self::new(B::matmul(a.view(), b.view(), batch).into_shared())
-    }
-
-    /// Whether all elements are finite.
-    fn is_finite(&self) -> bool {
-        let base = self.base();
-        match base.as_slice_memory_order() {
-            Some(elements) => all_finite(elements),
-            None => base.iter().all(|x| x.is_finite()),
-        }
     }
 
     /// Whether this is a square matrix of ones on the diagonal and zeros elsewhere.
