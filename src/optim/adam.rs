@@ -1,11 +1,11 @@
 //! Adam.
 
 use super::Error;
-use super::step::{Slot, Source, at_least_zero, clipping, decayed, gather, optimizer, place};
-use crate::nn::{Parameters, Path};
+use super::step::{Numbers, Slot, at_least_zero, decayed, optimizer, take};
+use crate::nn::Parameters;
 use crate::or_panic;
 use autodiff_core::native::update;
-use autodiff_core::{Backend, Scalar, Value};
+use autodiff_core::{Backend, Scalar};
 
 /// Adam: steps whose sizes adapt to each number's own gradients.
 ///
@@ -149,32 +149,34 @@ impl<T: Scalar> Adam<T> {
         self
     }
 
-    /// One step of parameter `i`, of which `x` is to hold the new value, with the gradient `g` times `scale`.
-    fn update(&mut self, i: usize, old: Option<&[T]>, x: &mut [T], (g, scale): (&[T], T)) {
-        let zeros = || vec![T::zero(); x.len()];
-        let fresh = || Moments { steps: 0, first: zeros(), second: zeros() };
-        let Moments { steps, first, second } = self.slots[i].state.get_or_insert_with(fresh);
-        *steps = steps.saturating_add(1);
-        let (beta1, beta2) = self.betas;
-        let t = f64::from(*steps);
-        let rate = T::of(self.learning_rate / (1.0 - beta1.powf(t)));
-        let unbias = T::of((1.0 - beta2.powf(t)).sqrt().recip());
+    /// One step of a parameter.
+    fn rule(&self) -> impl Fn(&mut Option<Moments<T>>, Numbers<'_, T>) + use<T> {
+        let (learning_rate, (beta1, beta2)) = (self.learning_rate, self.betas);
         let (gain1, gain2) = (T::of(1.0 - beta1), T::of(1.0 - beta2));
-        let (beta2, eps, decay) = (T::of(beta2), T::of(self.eps), T::of(self.weight_decay));
-        let kept = T::of(1.0 - self.learning_rate * self.decoupled_weight_decay);
-        update(
-            old,
-            [x, first, second],
-            g,
-            #[inline(always)]
-            move |[x, m, v], g| {
-                let (g, x) = (decayed(g * scale, decay, x), kept * x);
-                let m = m + gain1 * (g - m);
-                let v = beta2 * v + gain2 * g * g;
-                let size = v.sqrt() * unbias + eps;
-                // Where eps is 0, gradients that were always 0, or whose squares are, move nothing.
-                [if size == T::zero() { x } else { x - rate * m / size }, m, v]
-            },
-        );
+        let (kept2, eps, decay) = (T::of(beta2), T::of(self.eps), T::of(self.weight_decay));
+        let kept = T::of(1.0 - learning_rate * self.decoupled_weight_decay);
+        move |state, Numbers { old, x, g, scale }| {
+            let zeros = || vec![T::zero(); x.len()];
+            let fresh = || Moments { steps: 0, first: zeros(), second: zeros() };
+            let Moments { steps, first, second } = state.get_or_insert_with(fresh);
+            *steps = steps.saturating_add(1);
+            let t = f64::from(*steps);
+            let rate = T::of(learning_rate / (1.0 - beta1.powf(t)));
+            let unbias = T::of((1.0 - beta2.powf(t)).sqrt().recip());
+            update(
+                old,
+                [x, first, second],
+                g,
+                #[inline(always)]
+                move |[x, m, v], g| {
+                    let (g, x) = (decayed(g * scale, decay, x), kept * x);
+                    let m = m + gain1 * (g - m);
+                    let v = kept2 * v + gain2 * g * g;
+                    let size = v.sqrt() * unbias + eps;
+                    // Where eps is 0, gradients that were always 0, or whose squares are, move nothing.
+                    [if size == T::zero() { x } else { x - rate * m / size }, m, v]
+                },
+            );
+        }
     }
 }

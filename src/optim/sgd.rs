@@ -1,11 +1,11 @@
 //! Stochastic gradient descent.
 
 use super::Error;
-use super::step::{Slot, Source, at_least_zero, clipping, decayed, gather, optimizer, place};
-use crate::nn::{Parameters, Path};
+use super::step::{Numbers, Slot, at_least_zero, decayed, optimizer, take};
+use crate::nn::Parameters;
 use crate::or_panic;
 use autodiff_core::native::update;
-use autodiff_core::{Backend, Scalar, Value};
+use autodiff_core::{Backend, Scalar};
 
 /// Stochastic gradient descent, with momentum, Nesterov's or not, and weight decay.
 ///
@@ -92,32 +92,32 @@ impl<T: Scalar> Sgd<T> {
         self
     }
 
-    /// One step of parameter `i`, of which `x` is to hold the new value, with the gradient `g` times `scale`.
-    fn update(&mut self, i: usize, old: Option<&[T]>, x: &mut [T], (g, scale): (&[T], T)) {
-        let rate = T::of(self.learning_rate);
-        let (momentum, decay) = (T::of(self.momentum), T::of(self.weight_decay));
-        if self.momentum == 0.0 {
+    /// One step of a parameter.
+    fn rule(&self) -> impl Fn(&mut Option<Vec<T>>, Numbers<'_, T>) + use<T> {
+        let (rate, momentum) = (T::of(self.learning_rate), T::of(self.momentum));
+        let (decay, nesterov, is_plain) = (T::of(self.weight_decay), self.nesterov, self.momentum == 0.0);
+        move |state, Numbers { old, x, g, scale }| {
+            if is_plain {
+                return update(
+                    old,
+                    [x],
+                    g,
+                    #[inline(always)]
+                    move |[x], g| [x - rate * decayed(g * scale, decay, x)],
+                );
+            }
+            let v = state.get_or_insert_with(|| vec![T::zero(); x.len()]);
             update(
                 old,
-                [x],
+                [x, v],
                 g,
                 #[inline(always)]
-                move |[x], g| [x - rate * decayed(g * scale, decay, x)],
+                move |[x, v], g| {
+                    let g = decayed(g * scale, decay, x);
+                    let v = momentum * v + g;
+                    [x - rate * if nesterov { g + momentum * v } else { v }, v]
+                },
             );
-            return;
         }
-        let v = self.slots[i].state.get_or_insert_with(|| vec![T::zero(); x.len()]);
-        let nesterov = self.nesterov;
-        update(
-            old,
-            [x, v],
-            g,
-            #[inline(always)]
-            move |[x, v], g| {
-                let g = decayed(g * scale, decay, x);
-                let v = momentum * v + g;
-                [x - rate * if nesterov { g + momentum * v } else { v }, v]
-            },
-        );
     }
 }

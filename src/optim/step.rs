@@ -7,7 +7,7 @@ use autodiff_core::{Backend, Scalar, Value, memory};
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use std::collections::BTreeMap;
 
-/// Writes what the optimisers have in common, around a method `update` for one parameter.
+/// Writes the methods that the optimisers have in common, around one that gives the rule for a parameter.
 macro_rules! optimizer {
     ($Optimizer:ident, $name:literal) => {
         impl<T: Scalar> $Optimizer<T> {
@@ -58,9 +58,8 @@ macro_rules! optimizer {
                 &mut self,
                 model: &mut P,
             ) -> Result<(), Error> {
-                let sources = gather($name, &*model, None, &self.slots)?;
-                self.apply(model, sources);
-                Ok(())
+                let rule = self.rule();
+                take($name, model, None, self.max_norm, &mut self.slots, rule)
             }
 
             /// Moves each parameter of the model against its gradient in `gradients`, a struct of the same kind, as
@@ -99,58 +98,72 @@ macro_rules! optimizer {
                 model: &mut P,
                 gradients: &P,
             ) -> Result<(), Error> {
-                let sources = gather($name, &*model, Some(gradients), &self.slots)?;
-                self.apply(model, sources);
-                Ok(())
-            }
-
-            /// Replaces the values of the model.
-            fn apply<B: Backend<T>, P: Parameters<T, B> + ?Sized>(
-                &mut self,
-                model: &mut P,
-                sources: Vec<Source<T>>,
-            ) {
-                let scale =
-                    self.max_norm.map_or(T::one(), |max_norm| T::of(clipping::<T, B>(&sources, max_norm)));
-                let mut places = Vec::with_capacity(sources.len());
-                model.visit_mut(Path::ROOT, &mut |_, value| places.push(value));
-                assert_eq!(
-                    places.len(),
-                    sources.len(),
-                    "{}: `visit` and `visit_mut` of the model's Parameters differ in the number of values",
-                    $name
-                );
-                if self.slots.is_empty() {
-                    self.slots = places.iter().map(|value| Slot::new(value)).collect();
-                }
-                for (i, source) in sources.into_iter().enumerate() {
-                    let fresh = match source {
-                        Source::Frozen => continue,
-                        Source::SameAs(first) => places[first].clone(),
-                        Source::Own { data, grad } => {
-                            let label = places[i].label();
-                            *places[i] = Value::constant(T::zero());
-                            let (old, mut updated) = place(data);
-                            let old = old.as_ref().map(|old| old.as_standard_layout());
-                            let grad = grad.as_standard_layout();
-                            let slices = "row-major arrays are slices";
-                            let old = old.as_ref().map(|old| old.as_slice().expect(slices));
-                            let (x, g) =
-                                (updated.as_slice_mut().expect(slices), grad.as_slice().expect(slices));
-                            self.update(i, old, x, (g, scale));
-                            match label {
-                                Some(label) => Value::new(updated).with_label(label),
-                                None => Value::new(updated),
-                            }
-                        }
-                    };
-                    *places[i] = fresh;
-                }
+                let rule = self.rule();
+                take($name, model, Some(gradients), self.max_norm, &mut self.slots, rule)
             }
         }
     };
 }
 pub(super) use optimizer;
+
+/// One parameter in a step: `x` is to hold its new numbers, made of `old` ones, or, where there are none, of those it holds, with the
+/// gradient `g` times `scale`.
+pub(super) struct Numbers<'a, T> {
+    pub old: Option<&'a [T]>,
+    pub x: &'a mut [T],
+    pub g: &'a [T],
+    pub scale: T,
+}
+
+/// Takes a step by `rule`, which is called with what is remembered of each parameter; see the methods of optimisers.
+pub(super) fn take<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
+    optimizer: &'static str,
+    model: &mut P,
+    gradients: Option<&P>,
+    max_norm: Option<f64>,
+    slots: &mut Vec<Slot<S>>,
+    rule: impl Fn(&mut Option<S>, Numbers<'_, T>),
+) -> Result<(), Error> {
+    let sources = gather(optimizer, &*model, gradients, slots)?;
+    let scale = max_norm.map_or(T::one(), |max_norm| T::of(clipping::<T, B>(&sources, max_norm)));
+    let mut places = Vec::with_capacity(sources.len());
+    model.visit_mut(Path::ROOT, &mut |_, value| places.push(value));
+    assert_eq!(
+        places.len(),
+        sources.len(),
+        "{optimizer}: `visit` and `visit_mut` of the model's Parameters differ in the number of values"
+    );
+    if slots.is_empty() {
+        *slots = places.iter().map(|value| Slot::new(value)).collect();
+    }
+    for (i, source) in sources.into_iter().enumerate() {
+        let fresh = match source {
+            Source::Frozen => continue,
+            Source::SameAs(first) => places[first].clone(),
+            Source::Own { data, grad } => {
+                let label = places[i].label();
+                *places[i] = Value::constant(T::zero());
+                let (old, mut updated) = place(data);
+                let old = old.as_ref().map(|old| old.as_standard_layout());
+                let grad = grad.as_standard_layout();
+                let slices = "row-major arrays are slices";
+                let numbers = Numbers {
+                    old: old.as_ref().map(|old| old.as_slice().expect(slices)),
+                    x: updated.as_slice_mut().expect(slices),
+                    g: grad.as_slice().expect(slices),
+                    scale,
+                };
+                rule(&mut slots[i].state, numbers);
+                match label {
+                    Some(label) => Value::new(updated).with_label(label),
+                    None => Value::new(updated),
+                }
+            }
+        };
+        *places[i] = fresh;
+    }
+    Ok(())
+}
 
 /// The gradient with that of `decay x^2 / 2` added; without decay, whatever `x` is.
 #[inline(always)]
@@ -172,17 +185,17 @@ pub(super) fn at_least_zero<T: Scalar>(optimizer: &str, what: &str, number: f64)
 pub(super) struct Slot<S> {
     shape: Box<[usize]>,
     /// Made when the parameter is first updated.
-    pub state: Option<S>,
+    state: Option<S>,
 }
 
 impl<S> Slot<S> {
-    pub fn new<T: Scalar, B: Backend<T>>(value: &Value<T, B>) -> Self {
+    fn new<T: Scalar, B: Backend<T>>(value: &Value<T, B>) -> Self {
         Slot { shape: value.shape().into(), state: None }
     }
 }
 
 /// Where the new value of one place in the model comes from.
-pub(super) enum Source<T> {
+enum Source<T> {
     /// It stays.
     Frozen,
     /// It is the same leaf as at this place, which comes before.
@@ -193,7 +206,7 @@ pub(super) enum Source<T> {
 
 /// All that a step needs, for each place in the model, with all that can go wrong behind it. Gradients are those that the leaves have,
 /// where none are given.
-pub(super) fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
+fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
     optimizer: &'static str,
     model: &P,
     gradients: Option<&P>,
@@ -266,7 +279,7 @@ fn firsts<T: Scalar, B: Backend<T>>(values: &[&Value<T, B>]) -> Vec<usize> {
 }
 
 /// What gradients are multiplied by so that their norm, as that of one vector, is at most `max_norm`.
-pub(super) fn clipping<T: Scalar, B: Backend<T>>(sources: &[Source<T>], max_norm: f64) -> f64 {
+fn clipping<T: Scalar, B: Backend<T>>(sources: &[Source<T>], max_norm: f64) -> f64 {
     let gradients = sources.iter().filter_map(|source| match source {
         Source::Own { grad, .. } if !grad.is_empty() => Some(Value::<T, B>::constant(grad.clone())),
         _ => None,
@@ -285,7 +298,7 @@ pub(super) fn clipping<T: Scalar, B: Backend<T>>(sources: &[Source<T>], max_norm
 
 /// The array in row-major order where the next value of a parameter goes: the old one itself where nothing else holds it; else
 /// another, and the old one.
-pub(super) fn place<T: Scalar>(data: ArcArray<T, IxDyn>) -> (Option<ArcArray<T, IxDyn>>, ArrayD<T>) {
+fn place<T: Scalar>(data: ArcArray<T, IxDyn>) -> (Option<ArcArray<T, IxDyn>>, ArrayD<T>) {
     // In what earlier steps have left: fresh memory is slow.
     let beside = |old: ArcArray<T, IxDyn>| {
         let new = memory::array(old.shape());
