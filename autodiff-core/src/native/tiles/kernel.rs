@@ -2,12 +2,15 @@
 
 use super::cut::Strip;
 use super::pack::Panel;
-use super::{Output, ROWS};
+use super::{NARROW, Output};
 use crate::native::gemm::scaled;
 use crate::native::math::MulAdd;
 use crate::native::simd::{self, Kernel};
 use crate::scalar::Scalar;
 use ndarray::{ArrayView2, Axis};
+
+/// Steps along the inner axis by which operands are asked for before they are read.
+const AHEAD: usize = 8;
 
 /// The body for each row `0..R` up to eight. Of a loop over them, the compiler does not always see that it has so few rounds, and
 /// makes no vectors.
@@ -55,7 +58,7 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
         let fresh = &panel.fresh;
         let is_plain = *fresh == (0..L) && alpha == T::one() && (adds || beta == T::zero());
         // Tiles wait for what they are added to, unless it is asked for one tile before.
-        let is_far = output.ahead.is_some() || output.c.len() * size_of::<T>() > ROWS;
+        let is_far = output.ahead.is_some() || output.c.len() * size_of::<T>() > NARROW.height;
         for (first, start) in strip.tiles::<R>() {
             if is_far {
                 for r in start + R..strip.rows.end.min(start + 2 * R) {
@@ -166,6 +169,13 @@ impl<T: Scalar> Rows<T> for ByColumn<'_, T> {
     }
 }
 
+/// Asks for what is read in place of `elements` some steps later.
+#[inline(always)]
+fn ask_ahead<T, const N: usize>(elements: &[T; N]) {
+    let later = elements.as_ptr().wrapping_add(AHEAD * N);
+    simd::fetch::<T, false>(later, size_of::<[T; N]>().div_ceil(simd::LINE));
+}
+
 /// Tiles, one after another, of each column after column.
 #[derive(Clone, Copy)]
 pub(super) struct ByTile<'a, T> {
@@ -185,6 +195,12 @@ impl<T: Scalar> Rows<T> for ByTile<'_, T> {
         let mut sums = [[T::zero(); L]; R];
         let tile = &self.elements[(first - self.first) * panel.inner.len()..];
         for (a, b) in tile.as_chunks::<R>().0.iter().zip(panel.elements.as_chunks::<L>().0) {
+            // Longer panels than the first-level cache holds, and tiles beside them: the machine brings lines no sooner than they
+            // are missed.
+            if L * size_of::<T>() > simd::LINE {
+                ask_ahead(a);
+                ask_ahead(b);
+            }
             add_products::<F, T, R, L>(a, b, &mut sums);
         }
         sums

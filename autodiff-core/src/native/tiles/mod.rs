@@ -11,7 +11,6 @@ mod kernel;
 mod pack;
 mod small;
 
-use super::gemm::scaled;
 use super::gemv::Packed;
 use super::simd;
 use crate::copies;
@@ -30,15 +29,26 @@ const NEAR: usize = 1 << 20;
 /// Bytes of a left operand that is rearranged for however few columns.
 const AGAIN: usize = 1 << 23;
 
-/// Elements of the inner axis that are added up at once: panels of so many rows, of 64 bytes each, take most of the first-level
-/// cache.
-const DEPTH: usize = 384;
+/// Bytes of a column up to which columns are read where they lie: neighbours in a row of longer ones are on different pages.
+const CLOSE: usize = 1 << 10;
 
-/// Bytes of those rows of the left operand that stay in the second-level cache for one panel after another.
-const ROWS: usize = 1 << 18;
+/// Rows for which no columns are brought together where the transposed product is computed without.
+const FLAT: usize = 64;
 
-/// Of both where vectors are as long as lines: there the second-level cache is larger, and panels can be read from it.
-const WIDE: [usize; 2] = [512, 1 << 19];
+/// The parts that operands are taken in.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// Elements of the inner axis that are added up at once: whatever the tiles, so that their choice changes no bit.
+    depth: usize,
+    /// Bytes of those rows of the left operand that stay in the second-level cache for one panel after another.
+    height: usize,
+}
+
+/// Panels of so many rows, of 64 bytes each, take most of the first-level cache.
+const NARROW: Reach = Reach { depth: 384, height: 1 << 18 };
+
+/// Where vectors are as long as lines: there the second-level cache is larger, and panels can be read from it.
+const WIDE: Reach = Reach { depth: 512, height: 1 << 19 };
 
 /// Bytes of the panels that stay in a shared cache for one part of the rows after another.
 const PANELS: usize = 1 << 22;
@@ -63,8 +73,10 @@ pub(super) fn gemm<T: Scalar>(
     workspace: &mut Workspace<T>,
 ) {
     // Of a right operand whose columns lie in one piece each, the transpose is read as it is, which is worth copying a few rows.
-    let is_flat =
-        b.t().is_standard_layout() && !b.is_standard_layout() && 4 * a.nrows() <= b.ncols().min(b.nrows());
+    let is_flat = b.t().is_standard_layout()
+        && !b.is_standard_layout()
+        && a.nrows() <= FLAT
+        && 4 * a.nrows() <= b.ncols().min(b.nrows());
     let (a, b, c) = match is_flat || matches!(Packed::of(c.view()), Some(Packed::Columns)) {
         true => (b.reversed_axes(), a.reversed_axes(), c.reversed_axes()),
         false => (a, b, c),
@@ -104,33 +116,33 @@ struct Product<'a, T: Scalar> {
 
 impl<T: Scalar> Product<'_, T> {
     /// In tiles for vectors of so many bytes.
-    fn compute(mut self, vector: usize) {
+    fn compute(self, vector: usize) {
         if matches!(Packed::of(self.c.view()), Some(Packed::Rows)) {
             return self.into_rows(vector);
         }
         let mut memory = Buffer::new(self.c.len());
-        let mut sums = ArrayViewMut2::from_shape(self.c.dim(), &mut memory).expect("as many elements");
-        let Product { alpha, a, b, beta, workspace, .. } = self;
-        Product { alpha: T::one(), a, b, beta: T::zero(), c: sums.view_mut(), workspace }.into_rows(vector);
-        match alpha == T::one() && beta == T::zero() {
-            true => copies::assign(self.c.into_dyn(), sums.view().into_dyn()),
-            false => self.c.zip_mut_with(&sums, |c, &sum| *c = scaled(alpha, sum, beta, *c)),
+        let mut rows = ArrayViewMut2::from_shape(self.c.dim(), &mut memory).expect("as many elements");
+        if self.beta != T::zero() {
+            copies::assign(rows.view_mut().into_dyn(), self.c.view().into_dyn());
         }
+        let Product { alpha, a, b, beta, c, workspace } = self;
+        Product { alpha, a, b, beta, c: rows.view_mut(), workspace }.into_rows(vector);
+        copies::assign(c.into_dyn(), rows.view().into_dyn());
     }
 
     /// The same, for a result whose rows lie in one piece each. Sixteen registers have sums where there are 32, else twelve.
     fn into_rows(self, vector: usize) {
         match (vector, size_of::<T>()) {
-            (64, 8) => self.parts::<8, 16, 8>(),
-            (64, _) if self.b.ncols() <= 8 => self.parts::<8, 16, 8>(),
-            (64, _) => self.parts::<8, 32, 16>(),
-            (_, 8) => self.parts::<6, 8, 4>(),
-            _ => self.parts::<6, 16, 8>(),
+            (64, 8) => self.parts::<8, 16, 8>(WIDE),
+            (64, _) if self.b.ncols() <= 8 => self.parts::<8, 16, 8>(WIDE),
+            (64, _) => self.parts::<8, 32, 16>(WIDE),
+            (_, 8) => self.parts::<6, 8, 4>(NARROW),
+            _ => self.parts::<6, 16, 8>(NARROW),
         }
     }
 
     /// `L` columns at a time, and `H` where no more are left; `R` rows, or fewer where so many are not left.
-    fn parts<const R: usize, const L: usize, const H: usize>(self) {
+    fn parts<const R: usize, const L: usize, const H: usize>(self, reach: Reach) {
         let Product { alpha, a, b, beta, c, workspace: Workspace { rearranged, tiles, packed, ahead } } =
             self;
         let ((m, k), n) = (a.dim(), b.ncols());
@@ -143,14 +155,15 @@ impl<T: Scalar> Product<'_, T> {
                 ArrayView2::from_shape((m, k), &rearranged[..m * k]).expect("as many elements")
             }
         };
-        let [depth, height] = if L * size_of::<T>() > simd::LINE { WIDE } else { [DEPTH, ROWS] };
-        let inner = Cut::new(k, depth, 1);
+        let inner = Cut::new(k, reach.depth, 1);
         let bytes = inner.length * size_of::<T>();
-        let (rows, columns) = (Cut::new(m, height / bytes, TILES), Cut::new(n, PANELS / bytes, L));
+        let (rows, columns) = (Cut::new(m, reach.height / bytes, TILES), Cut::new(n, PANELS / bytes, L));
         let is_one = inner.is_one() && rows.is_one();
         let left = match (Packed::of(a), a.reversed_axes().to_slice()) {
             (Some(Packed::Rows), _) if n < if is_one { 16 * L } else { 4 * L } => Left::Rows(a),
-            (Some(Packed::Columns), Some(columns)) if near(&a) && (n < 4 * L || is_one) => {
+            (Some(Packed::Columns), Some(columns))
+                if near(&a) && (n < 4 * L || is_one && m * size_of::<T>() <= CLOSE) =>
+            {
                 Left::Columns { elements: columns, stride: m }
             }
             _ => Left::Tiles(a),
@@ -263,6 +276,7 @@ enum Left<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::gemm::scaled;
     use crate::native::gemm::tests::matrix;
     use ndarray::{Array2, s};
 
@@ -273,11 +287,10 @@ mod tests {
             let (alpha, beta) =
                 if layout & 4 == 4 { (T::of(-0.5), T::of(2.0)) } else { (T::one(), T::zero()) };
             let old = matrix::<T>((m, n), false);
-            // In parts of the lengths that there are.
-            let want = [DEPTH, WIDE[0]].map(|depth| {
+            let want = [NARROW, WIDE].map(|reach| {
                 Array2::from_shape_fn((m, n), |(i, j)| {
                     let mut c = old[(i, j)];
-                    for inner in Cut::new(k, depth, 1) {
+                    for inner in Cut::new(k, reach.depth, 1) {
                         let beta = if inner.start == 0 { beta } else { T::one() };
                         let sum = inner.fold(T::zero(), |sum, p| a[(i, p)].mul_add(b[(p, j)], sum));
                         c = scaled(alpha, sum, beta, c);
@@ -296,7 +309,8 @@ mod tests {
                     workspace: &mut Workspace::default(),
                 }
                 .compute(vector);
-                assert!(want.contains(&c), "{m} by {k} by {n}, layout {layout}, {vector} bytes");
+                let want = &want[usize::from(vector == 64)];
+                assert_eq!(&c, want, "{m} by {k} by {n}, layout {layout}, {vector} bytes");
             }
         }
     }

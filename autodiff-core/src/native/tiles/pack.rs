@@ -6,6 +6,7 @@ use crate::memory::Buffer;
 use crate::native::gemv::Packed;
 use crate::scalar::Scalar;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// The right operand.
@@ -131,11 +132,17 @@ fn strip_in_tiles<T: Scalar, const R: usize>(
         }
         return;
     }
-    for (p, q) in inner.clone().enumerate() {
-        let column = a.index_axis(Axis(1), q).to_slice().expect("packed columns");
-        for ((_, start), tile) in strip.tiles::<R>().zip(tiles.chunks_mut(R * k)) {
-            let rows: &[T; R] = column[start..].first_chunk().expect("as many rows");
-            tile.as_chunks_mut().0[p] = *rows;
+    /// Tiles that take a column's elements one after the other: where there are more of them, they are on more pages than a
+    /// processor remembers for writing.
+    const TOGETHER: usize = 4;
+    let starts: SmallVec<[usize; 64]> = strip.tiles::<R>().map(|(_, start)| start).collect();
+    for (starts, tiles) in starts.chunks(TOGETHER).zip(tiles.chunks_mut(TOGETHER * R * k)) {
+        for (p, q) in inner.clone().enumerate() {
+            let column = a.index_axis_move(Axis(1), q).to_slice().expect("packed columns");
+            for (&start, tile) in starts.iter().zip(tiles.chunks_mut(R * k)) {
+                let rows: &[T; R] = column[start..].first_chunk().expect("as many rows");
+                tile.as_chunks_mut().0[p] = *rows;
+            }
         }
     }
 }
