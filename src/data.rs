@@ -55,11 +55,16 @@ pub enum Error {
         /// The share asked for.
         share: f64,
     },
-    /// Too few samples for both parts to have one.
-    #[error("train_test_split: got {samples} samples, expected at least one for each of the two parts")]
-    TooFew {
+    /// One of the two parts would be empty.
+    #[error(
+        "train_test_split: got {samples} samples and a test share of {share}, expected at least one sample for each \
+         of the two parts (the number of those to test with is rounded up)"
+    )]
+    EmptyPart {
         /// The number of samples.
         samples: usize,
+        /// The share asked for.
+        share: f64,
     },
 }
 
@@ -300,7 +305,7 @@ pub fn try_train_test_split<S: Samples>(
     }
     let test = (n as f64 * test_share).ceil() as usize;
     if test == 0 || test >= n {
-        return Err(Error::TooFew { samples: n });
+        return Err(Error::EmptyPart { samples: n, share: test_share });
     }
     // A stream that no epoch uses.
     let order = shuffled(n, seed, u64::MAX);
@@ -371,8 +376,8 @@ mod tests {
         for share in [0.0, 1.0, -0.1, f64::NAN] {
             assert!(matches!(try_train_test_split(0..9, share, 0), Err(Error::Share { .. })));
         }
-        for n in [0, 1] {
-            assert_eq!(try_train_test_split(0..n, 0.5, 0), Err(Error::TooFew { samples: n }));
+        for (samples, share) in [(0, 0.5), (1, 0.5), (5, 0.9)] {
+            assert_eq!(try_train_test_split(0..samples, share, 0), Err(Error::EmptyPart { samples, share }));
         }
     }
 }
