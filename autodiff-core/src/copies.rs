@@ -4,6 +4,7 @@ use crate::memory;
 use crate::scalar::Scalar;
 use crate::threads;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Zip};
+use smallvec::SmallVec;
 
 /// Elements with which a thread is worth its waking.
 const TASK: usize = 64 * 1024;
@@ -34,14 +35,32 @@ pub(crate) fn add_assign<T: Scalar>(sum: ArrayViewMutD<'_, T>, part: ArrayViewD<
 /// Calls `f` with the elements of both at each place.
 fn each<T: Scalar>(to: ArrayViewMutD<'_, T>, from: ArrayViewD<'_, T>, f: impl Fn(&mut T, &T) + Copy + Sync) {
     debug_assert_eq!(to.shape(), from.shape());
+    let mut tasks = SmallVec::new();
+    match rayon::current_num_threads() {
+        1 => tasks.push((to, from)),
+        _ => share(to, from, &mut tasks),
+    }
+    threads::each(tasks, |(to, from)| rows(to, from, f));
+}
+
+/// A part of both arrays.
+type Task<'a, T> = (ArrayViewMutD<'a, T>, ArrayViewD<'a, T>);
+
+/// Cuts both along the slowest axis, into parts that are worth a thread each.
+fn share<'a, T: Scalar>(
+    to: ArrayViewMutD<'a, T>,
+    from: ArrayViewD<'a, T>,
+    tasks: &mut SmallVec<[Task<'a, T>; 1]>,
+) {
     let slowest = to.axes().filter(|axis| axis.len > 1).max_by_key(|axis| axis.stride.unsigned_abs());
     match slowest {
-        Some(axis) if to.len() >= 2 * TASK && rayon::current_num_threads() > 1 => {
+        Some(axis) if to.len() >= 2 * TASK => {
             let (at, axis) = (axis.len / 2, axis.axis);
             let ((to, to_rest), (from, from_rest)) = (to.split_at(axis, at), from.split_at(axis, at));
-            threads::join(|| each(to, from, f), || each(to_rest, from_rest, f));
+            share(to, from, tasks);
+            share(to_rest, from_rest, tasks);
         }
-        _ => rows(to, from, f),
+        _ => tasks.push((to, from)),
     }
 }
 

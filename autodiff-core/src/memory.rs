@@ -24,7 +24,6 @@ use crate::native::simd::LINE;
 use crate::scalar::Scalar;
 use crate::threads;
 use ndarray::{ArcArray, Array1, ArrayD, IxDyn, s};
-use rayon::slice::ParallelSliceMut;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -147,7 +146,7 @@ impl<T: Scalar> Buffer<T> {
     fn zeros(len: usize) -> Self {
         match Self::kept(len) {
             Some(mut buffer) => {
-                threads::each(buffer.par_chunks_mut(TASK / size_of::<T>()), |part| part.fill(T::zero()));
+                threads::each(buffer.chunks_mut(TASK / size_of::<T>()), |part| part.fill(T::zero()));
                 buffer
             }
             // The system's memory is zeros before it is touched.

@@ -4,25 +4,97 @@
 //! of our work. Such a task must find the thread as it is outside of all functions, and no lock may be held that it takes.
 
 use crate::{follow, graph};
-use rayon::prelude::*;
-
-/// Runs both, on two threads where one is free.
-pub(crate) fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    lent(|| rayon::join(a, b))
-}
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Runs `f` with each item, on as many threads as are free.
-pub(crate) fn each<I: Send>(items: impl IntoParallelIterator<Item = I>, f: impl Fn(I) + Send + Sync) {
-    lent(|| items.into_par_iter().for_each(f));
+pub(crate) fn each<I: Send>(
+    items: impl IntoIterator<Item = I, IntoIter: ExactSizeIterator + Send>,
+    f: impl Fn(I) + Sync,
+) {
+    map_init(items, || (), |(), item| f(item));
 }
 
-/// What `f` makes of each item, and of what `init` makes for those that a thread takes together.
+/// What `f` makes of each item, and of what `init` makes for those that a thread takes.
 pub(crate) fn map_init<I: Send, S, R: Send>(
-    items: impl IntoParallelIterator<Item = I, Iter: IndexedParallelIterator>,
-    init: impl Fn() -> S + Send + Sync,
-    f: impl Fn(&mut S, I) -> R + Send + Sync,
+    items: impl IntoIterator<Item = I, IntoIter: ExactSizeIterator + Send>,
+    init: impl Fn() -> S + Sync,
+    f: impl Fn(&mut S, I) -> R + Sync,
 ) -> Vec<R> {
-    lent(|| items.into_par_iter().map_init(init, f).collect())
+    let items = items.into_iter();
+    let helpers = items.len().min(rayon::current_num_threads()).saturating_sub(1);
+    if helpers == 0 || IS_AT_WORK.get() {
+        let mut own = init();
+        return items.map(|item| f(&mut own, item)).collect();
+    }
+    let (items, results) = (Mutex::new(items.enumerate()), Mutex::new(Vec::new()));
+    let next = || locked(&items).next();
+    shared(helpers, || {
+        let Some(first) = next() else { return };
+        let mut own = init();
+        for (place, item) in std::iter::once(first).chain(std::iter::from_fn(next)) {
+            let result = f(&mut own, item);
+            locked(&results).push((place, result));
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What is locked is moved under the lock, which cannot panic.
+fn locked<T>(x: &Mutex<T>) -> MutexGuard<'_, T> {
+    x.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    /// Whether this thread, which is none of `rayon`'s, is at work that it shares: what it shared out meanwhile would wait for helpers
+    /// that are at that work, too.
+    static IS_AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` on this thread and on so many of `rayon`'s.
+///
+/// (`rayon::join` on a thread that is none of `rayon`'s, as a program's first, has two others woken and that one sleep: three wakings
+/// where one is needed, each of which takes as long as the work on some ten thousand elements.)
+fn shared(helpers: usize, work: impl Fn() + Sync) {
+    /// As long as it takes to wake a thread.
+    const PATIENCE: Duration = Duration::from_micros(50);
+    let is_helper = rayon::current_thread_index().is_some();
+    let running = AtomicUsize::new(helpers);
+    lent(|| {
+        rayon::in_place_scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(|_| {
+                    work();
+                    running.fetch_sub(1, Ordering::Release);
+                });
+            }
+            if is_helper {
+                return work();
+            }
+            at_work(&work);
+            let start = Instant::now();
+            while running.load(Ordering::Acquire) > 0 && start.elapsed() < PATIENCE {
+                std::hint::spin_loop();
+            }
+        });
+    });
+}
+
+/// Restores what was, also when `work` panics.
+fn at_work(work: impl Fn()) {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            IS_AT_WORK.set(false);
+        }
+    }
+    let _restore = Restore;
+    IS_AT_WORK.set(true);
+    work();
 }
 
 /// Runs `wait`, in which this thread may run any task.
@@ -35,6 +107,34 @@ mod tests {
     use crate::native::Value;
     use crate::{graph, jvp, no_grad};
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    /// On a thread that is none of rayon's, on one that is, and from within shared work.
+    #[test]
+    fn each_item_is_taken_once_and_results_are_in_order() {
+        let squares = |n: usize| {
+            let inner =
+                |i: usize| super::map_init(vec![i; 3], || 2, |two, i| i.pow(*two)).iter().sum::<usize>();
+            super::map_init((0..n).collect::<Vec<_>>(), || (), |(), i| inner(i))
+        };
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("threads");
+        for n in [0, 1, 2, 7, 1000] {
+            let want: Vec<usize> = (0..n).map(|i| 3 * i * i).collect();
+            assert_eq!(squares(n), want);
+            assert_eq!(threads.install(|| squares(n)), want);
+        }
+    }
+
+    #[test]
+    fn a_panic_comes_through_and_leaves_nothing_behind() {
+        for _ in 0..20 {
+            for bad in [0, 5, 99] {
+                let items: Vec<usize> = (0..100).collect();
+                let run = || super::each(items, |i| assert_ne!(i, bad));
+                assert!(std::panic::catch_unwind(run).is_err());
+            }
+            assert!(!super::IS_AT_WORK.get());
+        }
+    }
 
     /// Tasks of a user that a thread runs while it waits, inside `no_grad` and inside a function whose tangents are taken.
     #[test]

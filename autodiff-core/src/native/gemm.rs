@@ -83,7 +83,41 @@ fn in_parts<T: Scalar>(
         _ => None,
     };
     let of_matrices = || if tiles::suit(&a, &b) { Loops::Tiles } else { Loops::Library };
-    loops.unwrap_or_else(of_matrices).run(parts, alpha, [a, b], beta, c.view_mut(), workspace);
+    let loops = loops.unwrap_or_else(of_matrices);
+    let run = |operands, c, workspace: &mut _| loops.run(alpha, operands, beta, c, workspace);
+    if parts < 2 {
+        return run([a, b], c.view_mut(), workspace);
+    }
+    let mut tasks = Vec::with_capacity(parts);
+    share(parts, [a, b], c.view_mut(), &mut tasks);
+    threads::map_init(tasks, Workspace::default, |workspace, (operands, c)| run(operands, c, workspace));
+}
+
+/// Operands, and the part of the result that is their product.
+type Task<'a, T> = ([ArrayView2<'a, T>; 2], ArrayViewMut2<'a, T>);
+
+/// Cuts a product in so many parts, or fewer where it has too few rows and columns.
+fn share<'a, T>(
+    parts: usize,
+    [a, b]: [ArrayView2<'a, T>; 2],
+    c: ArrayViewMut2<'a, T>,
+    tasks: &mut Vec<Task<'a, T>>,
+) {
+    /// Rows, or columns, of which parts have a multiple: that of all kernels' tiles.
+    const TILE: usize = 16;
+    let rows = c.nrows() >= c.ncols();
+    let axis = Axis(usize::from(!rows));
+    let at = (c.len_of(axis) * (parts / 2) / parts).next_multiple_of(TILE);
+    if parts < 2 || at >= c.len_of(axis) {
+        return tasks.push(([a, b], c));
+    }
+    let (first, second) = c.split_at(axis, at);
+    let ((a, a_rest), (b, b_rest)) = match rows {
+        true => (a.split_at(axis, at), (b, b)),
+        false => ((a, a), b.split_at(axis, at)),
+    };
+    share(parts / 2, [a, b], first, tasks);
+    share(parts - parts / 2, [a_rest, b_rest], second, tasks);
 }
 
 /// What computes a product.
@@ -102,35 +136,18 @@ enum Loops {
 impl Loops {
     fn run<T: Scalar>(
         self,
-        parts: usize,
         alpha: T,
         [a, b]: [ArrayView2<'_, T>; 2],
         beta: T,
         mut c: ArrayViewMut2<'_, T>,
         workspace: &mut Workspace<T>,
     ) {
-        /// Rows, or columns, of which parts have a multiple: that of all kernels' tiles.
-        const TILE: usize = 16;
-        let rows = c.nrows() >= c.ncols();
-        let axis = Axis(usize::from(!rows));
-        let at = (c.len_of(axis) * (parts / 2) / parts).next_multiple_of(TILE);
-        if parts < 2 || at >= c.len_of(axis) {
-            return match self {
-                Loops::Tiles => tiles::gemm(alpha, a, b, beta, c, workspace),
-                Loops::Library => general_mat_mul(alpha, &a, &b, beta, &mut c),
-                Loops::Columns(packed) => gemv(packed, alpha, a, b, beta, c),
-                Loops::Rows(packed) => gemv(packed, alpha, b.t(), a.t(), beta, c.reversed_axes()),
-            };
+        match self {
+            Loops::Tiles => tiles::gemm(alpha, a, b, beta, c, workspace),
+            Loops::Library => general_mat_mul(alpha, &a, &b, beta, &mut c),
+            Loops::Columns(packed) => gemv(packed, alpha, a, b, beta, c),
+            Loops::Rows(packed) => gemv(packed, alpha, b.t(), a.t(), beta, c.reversed_axes()),
         }
-        let (first, second) = c.split_at(axis, at);
-        let ((a, a_rest), (b, b_rest)) = match rows {
-            true => (a.split_at(axis, at), (b, b)),
-            false => ((a, a), b.split_at(axis, at)),
-        };
-        threads::join(
-            || self.run(parts / 2, alpha, [a, b], beta, first, &mut Workspace::default()),
-            || self.run(parts - parts / 2, alpha, [a_rest, b_rest], beta, second, &mut Workspace::default()),
-        );
     }
 }
 

@@ -7,6 +7,7 @@ use crate::threads;
 use ndarray::{
     ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMut3, ArrayViewMutD, Axis,
 };
+use smallvec::SmallVec;
 
 /// Batched product, a batch along one axis computed by `run`; see [`Backend::matmul`](crate::Backend::matmul).
 pub(crate) fn matmul<T: Scalar>(
@@ -29,7 +30,9 @@ pub(crate) fn matmul<T: Scalar>(
     }
     let most = batch.iter().copied().max().unwrap_or(1);
     let together = most / (MANY * rayon::current_num_threads());
-    products(a, b, c.view_mut(), full, together, run);
+    let mut tasks = SmallVec::new();
+    Products { a, b, c: c.view_mut(), full }.share(together, &mut tasks);
+    threads::each(tasks, |products| products.compute(together == 0, run));
     c
 }
 
@@ -87,60 +90,69 @@ pub(super) fn next<'a, T>(operands: &[ArrayView3<'a, T>; 2], place: usize) -> [O
     operands.map(|x| (place + 1 < x.dim().0).then(|| matrix(&x, place + 1)))
 }
 
-/// The products of the matrices in the last two axes, where the leading ones have the lengths `full`, or 1. There are many where
-/// as many as `together` make a task; where that is 0, threads share single ones.
-fn products<T: Scalar>(
-    a: ArrayViewD<'_, T>,
-    b: ArrayViewD<'_, T>,
-    mut c: ArrayViewMutD<'_, T>,
+/// The products of the matrices in the last two axes, where the leading ones have the lengths `full`, or 1.
+struct Products<'a, T> {
+    a: ArrayViewD<'a, T>,
+    b: ArrayViewD<'a, T>,
+    c: ArrayViewMutD<'a, T>,
     full: Vec<usize>,
-    together: usize,
-    run: impl Fn(Batch<'_, T>) + Copy + Sync,
-) {
-    let axes = full.len();
-    let one = c.shape()[axes..].iter().product::<usize>().saturating_mul(a.len_of(Axis(axes + 1)));
-    // Threads add to different results. Of a few products, `gemm` shares those that are worth it.
-    let longest = (0..axes).filter(|&axis| c.shape()[axis] > 1).max_by_key(|&axis| c.shape()[axis]);
-    let in_parts = together == 0;
-    let least = if in_parts { 2 * rayon::current_num_threads() } else { together + 1 };
-    if let Some(axis) = longest
-        && (parts(one) < 2 || c.shape()[axis] >= least)
-        && parts(one.saturating_mul(full.iter().product())) > 1
-    {
-        let at = full[axis] / 2;
-        let axis = Axis(axis);
-        let ((a, a_rest), (b, b_rest), (c, c_rest)) =
-            (halves(a, axis, at), halves(b, axis, at), c.split_at(axis, at));
-        let (mut first, mut second) = (full.clone(), full);
-        (first[axis.0], second[axis.0]) = (at, second[axis.0] - at);
-        threads::join(
-            || products(a, b, c, first, together, run),
-            || products(a_rest, b_rest, c_rest, second, together, run),
-        );
-        return;
-    }
-    let Some((_, outer)) = full.split_last() else {
-        let (first, two) = (Axis(0), "two axes");
-        let (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>) =
-            (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
-        let c: ArrayViewMut2<'_, T> = c.into_dimensionality().expect(two);
-        let (a, b, c) = (a.insert_axis(first), b.insert_axis(first), c.insert_axis(first));
-        return run(Batch { a, b, c, adds: false, in_parts });
-    };
-    let kept = c.shape()[..axes].to_vec();
-    let mut index = vec![0; axes - 1];
-    loop {
-        // Along the last of the axes views have a known number of them: taking a matrix costs little beside a small product.
-        let (a, b) = (at::<T>(a.view(), &index), at::<T>(b.view(), &index));
-        let mut out = c.view_mut();
-        for &i in &index {
-            out.index_axis_inplace(Axis(0), if out.len_of(Axis(0)) == 1 { 0 } else { i });
+}
+
+impl<'a, T: Scalar> Products<'a, T> {
+    /// Cuts them into parts that are worth a thread each. There are many where as many as `together` make one; where that is 0,
+    /// threads share single ones.
+    fn share(self, together: usize, tasks: &mut SmallVec<[Self; 1]>) {
+        let Products { a, b, c, full } = self;
+        let axes = full.len();
+        let one = c.shape()[axes..].iter().product::<usize>().saturating_mul(a.len_of(Axis(axes + 1)));
+        // Threads add to different results. Of a few products, `gemm` shares those that are worth it.
+        let longest = (0..axes).filter(|&axis| c.shape()[axis] > 1).max_by_key(|&axis| c.shape()[axis]);
+        let least = if together == 0 { 2 * rayon::current_num_threads() } else { together + 1 };
+        match longest {
+            Some(axis)
+                if (parts(one) < 2 || c.shape()[axis] >= least)
+                    && parts(one.saturating_mul(full.iter().product())) > 1 =>
+            {
+                let at = full[axis] / 2;
+                let (mut first, mut second) = (full.clone(), full);
+                (first[axis], second[axis]) = (at, second[axis] - at);
+                let axis = Axis(axis);
+                let ((a, a_rest), (b, b_rest), (c, c_rest)) =
+                    (halves(a, axis, at), halves(b, axis, at), c.split_at(axis, at));
+                Products { a, b, c, full: first }.share(together, tasks);
+                Products { a: a_rest, b: b_rest, c: c_rest, full: second }.share(together, tasks);
+            }
+            _ => tasks.push(Products { a, b, c, full }),
         }
-        // Where several products are added up, the first overwrites what memory held.
-        let adds = index.iter().zip(&kept).any(|(&i, &n)| n == 1 && i > 0);
-        run(Batch { a, b, c: out.into_dimensionality().expect("three axes remain"), adds, in_parts });
-        if !advance(&mut index, outer) {
-            return;
+    }
+
+    /// Has `run` compute them, a batch along the last of the leading axes after another.
+    fn compute(self, in_parts: bool, run: impl Fn(Batch<'_, T>)) {
+        let Products { a, b, mut c, full } = self;
+        let axes = full.len();
+        let Some((_, outer)) = full.split_last() else {
+            let (first, two) = (Axis(0), "two axes");
+            let (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>) =
+                (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
+            let c: ArrayViewMut2<'_, T> = c.into_dimensionality().expect(two);
+            let (a, b, c) = (a.insert_axis(first), b.insert_axis(first), c.insert_axis(first));
+            return run(Batch { a, b, c, adds: false, in_parts });
+        };
+        let kept = c.shape()[..axes].to_vec();
+        let mut index = vec![0; axes - 1];
+        loop {
+            // Along the last of the axes views have a known number of them: taking a matrix costs little beside a small product.
+            let (a, b) = (at::<T>(a.view(), &index), at::<T>(b.view(), &index));
+            let mut out = c.view_mut();
+            for &i in &index {
+                out.index_axis_inplace(Axis(0), if out.len_of(Axis(0)) == 1 { 0 } else { i });
+            }
+            // Where several products are added up, the first overwrites what memory held.
+            let adds = index.iter().zip(&kept).any(|(&i, &n)| n == 1 && i > 0);
+            run(Batch { a, b, c: out.into_dimensionality().expect("three axes remain"), adds, in_parts });
+            if !advance(&mut index, outer) {
+                return;
+            }
         }
     }
 }

@@ -20,13 +20,8 @@ pub(super) fn run<T: Scalar>(space: &Space<'_, T>, code: &Code<T>) -> (Vec<Buffe
     let size = |slot: &Slot| if slot.full { space.rows * space.inner } else { space.rows };
     let mut arrays: Vec<Buffer<T>> = code.outputs().map(|slot| Buffer::new(size(slot))).collect();
     let tasks = tasks(space, code, &mut arrays);
-    let parallel = tasks.len() > 1 && rayon::current_num_threads() > 1;
-    let partials: Vec<Vec<Partials<T>>> = if parallel {
-        threads::map_init(tasks, || Frame::new(space, code), |frame, task| frame.run(task))
-    } else {
-        let mut frame = Frame::new(space, code);
-        tasks.into_iter().map(|task| frame.run(task)).collect()
-    };
+    let partials: Vec<Vec<Partials<T>>> =
+        threads::map_init(tasks, || Frame::new(space, code), |frame, task| frame.run(task));
     let sums = (code.accumulators.iter().enumerate())
         .map(|(i, accumulator)| sums::combine(accumulator, space, partials.iter().map(|p| &p[i])))
         .collect();
