@@ -32,7 +32,7 @@ const AGAIN: usize = 1 << 23;
 /// Bytes of a column up to which columns are read where they lie: neighbours in a row of longer ones are on different pages.
 const CLOSE: usize = 1 << 10;
 
-/// Rows for which no columns are brought together where the transposed product is computed without.
+/// Rows up to which the transposed product is computed where that spares bringing columns together.
 const FLAT: usize = 64;
 
 /// The parts that operands are taken in.
