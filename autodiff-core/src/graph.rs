@@ -11,6 +11,7 @@ use crate::rules::{Listed, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, same};
 use crate::tensor::Tensor;
+use crate::threads;
 use crate::value::Value;
 use ndarray::SliceInfoElem;
 use smallvec::SmallVec;
@@ -209,28 +210,16 @@ thread_local! {
 /// assert_eq!(updated.op(), "constant");
 /// ```
 pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
-    set_recording(false, f)
+    threads::with(&RECORDING, false, f)
 }
 
 /// Runs `f` with recording on, wherever it is called: a derivative taken inside `no_grad` is a derivative.
 pub(crate) fn recorded<R>(f: impl FnOnce() -> R) -> R {
-    set_recording(true, f)
+    threads::with(&RECORDING, true, f)
 }
 
 pub(crate) fn is_recording() -> bool {
     RECORDING.get()
-}
-
-/// Restores what was, also when `f` panics.
-fn set_recording<R>(on: bool, f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            RECORDING.set(self.0);
-        }
-    }
-    let _restore = Restore(RECORDING.replace(on));
-    f()
 }
 
 /// Applies a rule, and records that it was where an input is to be differentiated with respect to.

@@ -7,6 +7,7 @@ use crate::{follow, graph};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::LocalKey;
 use std::time::{Duration, Instant};
 
 /// Runs `f` with each item, on as many threads as are free.
@@ -75,7 +76,7 @@ fn shared(helpers: usize, work: impl Fn() + Sync) {
             if is_helper {
                 return work();
             }
-            at_work(&work);
+            with(&IS_AT_WORK, true, &work);
             let start = Instant::now();
             while running.load(Ordering::Acquire) > 0 && start.elapsed() < PATIENCE {
                 std::hint::spin_loop();
@@ -84,17 +85,20 @@ fn shared(helpers: usize, work: impl Fn() + Sync) {
     });
 }
 
-/// Restores what was, also when `work` panics.
-fn at_work(work: impl Fn()) {
-    struct Restore;
-    impl Drop for Restore {
+/// Runs `f` with another value in a cell of this thread, and restores what was, also when `f` panics.
+pub(crate) fn with<T: Copy + 'static, R>(
+    cell: &'static LocalKey<Cell<T>>,
+    value: T,
+    f: impl FnOnce() -> R,
+) -> R {
+    struct Restore<T: Copy + 'static>(&'static LocalKey<Cell<T>>, T);
+    impl<T: Copy> Drop for Restore<T> {
         fn drop(&mut self) {
-            IS_AT_WORK.set(false);
+            self.0.set(self.1);
         }
     }
-    let _restore = Restore;
-    IS_AT_WORK.set(true);
-    work();
+    let _restore = Restore(cell, cell.replace(value));
+    f()
 }
 
 /// Runs `wait`, in which this thread may run any task.

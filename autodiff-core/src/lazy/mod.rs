@@ -14,6 +14,7 @@ use crate::program::Program;
 use crate::scalar::Scalar;
 use crate::shape::{Shape, long_lengths};
 use crate::tensor::Tensor;
+use crate::threads;
 use ndarray::{ArrayD, ArrayViewD};
 use smallvec::SmallVec;
 use std::cell::Cell;
@@ -281,14 +282,7 @@ thread_local! {
 /// Runs `f` with another choice of what is fused: tests compare the results.
 #[doc(hidden)]
 pub fn with_fusing<R>(fusing: Fusing, f: impl FnOnce() -> R) -> R {
-    struct Restore(Fusing);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            FUSING.set(self.0);
-        }
-    }
-    let _restore = Restore(FUSING.replace(fusing));
-    f()
+    threads::with(&FUSING, fusing, f)
 }
 
 /// Elements up to which an operation is computed at once: what is saved later would not pay for the planning.
