@@ -102,6 +102,7 @@ pub trait Samples {
     /// # Panics
     ///
     /// Where there is no such index.
+    #[track_caller]
     fn subset(&self, indices: &[usize]) -> Self::Subset;
 }
 
@@ -112,11 +113,20 @@ fn count<S: Samples + ?Sized>(op: &'static str, samples: &S) -> Result<usize, Er
     }
 }
 
+/// Panics where a subset has an index that is not one of the samples.
+#[track_caller]
+fn check_indices(indices: &[usize], samples: usize) {
+    if let Some(i) = indices.iter().find(|i| **i >= samples) {
+        panic!("subset: index {i} is out of range for {samples} samples");
+    }
+}
+
 impl<S: Samples + ?Sized> Samples for &S {
     type Subset = S::Subset;
     fn lengths(&self) -> (usize, usize) {
         (**self).lengths()
     }
+    #[track_caller]
     fn subset(&self, indices: &[usize]) -> Self::Subset {
         (**self).subset(indices)
     }
@@ -128,7 +138,9 @@ impl<A: Clone, S: Data<Elem = A>, D: Dimension + RemoveAxis> Samples for ArrayBa
         let length = self.shape().first().copied().unwrap_or(0);
         (length, length)
     }
+    #[track_caller]
     fn subset(&self, indices: &[usize]) -> Array<A, D> {
+        check_indices(indices, self.lengths().0);
         (**self).select(Axis(0), indices)
     }
 }
@@ -138,7 +150,9 @@ impl<A: Clone> Samples for [A] {
     fn lengths(&self) -> (usize, usize) {
         (self.len(), self.len())
     }
+    #[track_caller]
     fn subset(&self, indices: &[usize]) -> Vec<A> {
+        check_indices(indices, self.len());
         indices.iter().map(|&i| self[i].clone()).collect()
     }
 }
@@ -148,6 +162,7 @@ impl<A: Clone> Samples for Vec<A> {
     fn lengths(&self) -> (usize, usize) {
         self.as_slice().lengths()
     }
+    #[track_caller]
     fn subset(&self, indices: &[usize]) -> Vec<A> {
         self.as_slice().subset(indices)
     }
@@ -158,12 +173,10 @@ impl Samples for Range<usize> {
     fn lengths(&self) -> (usize, usize) {
         (self.len(), self.len())
     }
+    #[track_caller]
     fn subset(&self, indices: &[usize]) -> Vec<usize> {
-        let at = |i: usize| {
-            assert!(i < self.len(), "subset: index {i} is out of range for {} samples", self.len());
-            self.start + i
-        };
-        indices.iter().map(|&i| at(i)).collect()
+        check_indices(indices, self.len());
+        indices.iter().map(|i| self.start + i).collect()
     }
 }
 
@@ -176,6 +189,7 @@ macro_rules! tuples {
                 let others = [other $(, self.$i.lengths().0, self.$i.lengths().1)+];
                 (first, others.into_iter().find(|&n| n != first).unwrap_or(first))
             }
+            #[track_caller]
             fn subset(&self, indices: &[usize]) -> Self::Subset {
                 (self.0.subset(indices), $(self.$i.subset(indices)),+)
             }
@@ -360,6 +374,20 @@ mod tests {
         assert_eq!(Batches::new(0..3, usize::MAX).epoch(0).collect::<Vec<_>>(), [[0, 1, 2]]);
         let (train, test) = train_test_split(0..2, 0.5, 0);
         assert_eq!((train.len(), test.len()), (1, 1));
+    }
+
+    /// Asserts that the panic says which index it was.
+    fn assert_out_of_range<S: Samples>(samples: S) {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| samples.subset(&[0, 3, 9])));
+        let message = panic.err().expect("there are 3").downcast::<String>().expect("a message");
+        assert_eq!(*message, "subset: index 3 is out of range for 3 samples");
+    }
+
+    #[test]
+    fn indices_that_are_none_are_named() {
+        assert_out_of_range(4..7);
+        assert_out_of_range(vec!["a", "b", "c"]);
+        assert_out_of_range((Array3::<f32>::zeros((3, 4, 5)), vec![1, 2, 3]));
     }
 
     #[test]

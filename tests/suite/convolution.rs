@@ -192,6 +192,10 @@ fn mistakes_are_named() {
             "max_pool1d: got shape [4, 5] with 2 axes, expected 3, (batch, channels, length)".into(),
         ),
         (
+            of(&[2, 3, 0]).try_max_pool1d(Pool { padding: [1], ..Pool::new([2]) }),
+            "max_pool1d: there is nothing along axis 2, for shape [2, 3, 0]".into(),
+        ),
+        (
             conv(&of(&[2]), plain),
             "conv2d: kernels with 1 axes, expected 4, (results, channels / groups, ...), for shape [2]"
                 .into(),

@@ -408,6 +408,10 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 format!("padding {:?} is more than half of the window {:?}", pool.padding, pool.window);
             return window.fail(self.shape(), problem);
         }
+        // Windows of padding alone would have no maximum, and no mean.
+        if let Some(i) = self.shape()[2..].iter().position(|length| *length == 0) {
+            return window.fail(self.shape(), format!("there is nothing along axis {}", 2 + i));
+        }
         let padded = pad(op, self, &both_ends(&pool.padding))?;
         Ok((window.patches(&padded)?, Shape::from_slice(padded.shape())))
     }
