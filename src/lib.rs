@@ -48,6 +48,7 @@ macro_rules! debug_is_display {
 
 pub mod data;
 pub mod guide;
+pub mod io;
 pub mod nn;
 pub mod optim;
 pub mod random;

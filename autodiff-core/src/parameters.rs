@@ -4,6 +4,7 @@
 use crate::backend::Backend;
 use crate::scalar::Scalar;
 use crate::value::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where a parameter stands in its model: field names and indices, joined by dots, as in `2.bias`.
@@ -62,8 +63,8 @@ impl fmt::Display for Path<'_> {
 
 /// A struct of values that have names: what is trained, differentiated with respect to, saved and loaded.
 ///
-/// A [`Value`] is one, and so are a `Vec`, an array, an `Option` and a tuple of them. For a struct of one's own, the
-/// macro `parameters!` of the crate `autodiff` writes the implementation from the list of its fields; by hand, it is a
+/// A [`Value`] is one, and so are a `Vec`, an array, an `Option`, a tuple and a `BTreeMap` of them, by name. For a struct of
+/// one's own, the macro `parameters!` of the crate `autodiff` writes the implementation from the list of its fields; by hand, it is a
 /// line for each field in each of two methods:
 ///
 /// ```
@@ -198,6 +199,20 @@ sequences! {
     [const N: usize] [P; N];
 }
 
+/// Keys are names, in their order.
+impl<T: Scalar, B: Backend<T>, P: Parameters<T, B>> Parameters<T, B> for BTreeMap<String, P> {
+    fn visit<'a>(&'a self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a Value<T, B>)) {
+        for (name, part) in self {
+            part.visit(path.field(name), f);
+        }
+    }
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'a mut Value<T, B>)) {
+        for (name, part) in self {
+            part.visit_mut(path.field(name), f);
+        }
+    }
+}
+
 macro_rules! tuples {
     ($($($P:ident $i:tt),+;)*) => { $(
         impl<T: Scalar, B: Backend<T>, $($P: Parameters<T, B>),+> Parameters<T, B> for ($($P,)+) {
@@ -222,8 +237,9 @@ tuples! {
 #[cfg(test)]
 mod tests {
     use super::Parameters;
-    use crate::Native;
     use crate::native::Value;
+    use crate::{Native, grad};
+    use std::collections::BTreeMap;
 
     #[test]
     fn replaces_each_value_once_in_order() {
@@ -238,6 +254,19 @@ mod tests {
         let values: Vec<f64> = nested.named_parameters().iter().map(|(_, value)| value.item()).collect();
         assert_eq!(values, [10.0, 20.0, 30.0]);
         assert_eq!(nested.num_parameters(), 3);
+    }
+
+    #[test]
+    fn maps_name_their_values_by_keys() {
+        let pair = |x: f64, y: f64| vec![Value::new(x), Value::new(y)];
+        let mut map =
+            BTreeMap::from([("b".to_string(), pair(2.0, 3.0)), ("a.c".to_string(), pair(5.0, 7.0))]);
+        let names: Vec<String> = map.named_parameters().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a.c.0", "a.c.1", "b.0", "b.1"]);
+        let g = grad(|m: &BTreeMap<String, Vec<Value>>| &m["b"][0] * &m["a.c"][1] + &m["b"][1], &map);
+        assert_eq!((g["b"][0].item(), g["b"][1].item(), g["a.c"][1].item()), (7.0, 1.0, 2.0));
+        *map.named_parameters_mut().swap_remove(1).1 = Value::new(11.0);
+        assert_eq!(map["a.c"][1].item(), 11.0);
     }
 
     #[test]

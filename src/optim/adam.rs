@@ -1,11 +1,13 @@
 //! Adam.
 
 use super::Error;
+use super::state::{self, Kind, Part, State};
 use super::step::{Numbers, Slot, at_least_zero, decayed, optimizer, take};
 use crate::nn::Parameters;
 use crate::or_panic;
 use autodiff_core::native::update;
-use autodiff_core::{Backend, Scalar};
+use autodiff_core::{Backend, Scalar, Value};
+use std::collections::BTreeMap;
 
 /// Adam: steps whose sizes adapt to each number's own gradients.
 ///
@@ -57,7 +59,30 @@ struct Moments<T> {
     second: Vec<T>,
 }
 
-optimizer!(Adam, "Adam");
+optimizer!(
+    Adam,
+    "Adam",
+    new: "Adam::new(0.1)",
+    states: "`weight.first_moment`, `weight.second_moment` and `weight.steps`, the number of its steps"
+);
+
+impl<T: Scalar> State<T> for Moments<T> {
+    const PARTS: &'static [Part] = &[
+        Part { name: "first_moment", kind: Kind::Any },
+        Part { name: "second_moment", kind: Kind::Square },
+        Part { name: "steps", kind: Kind::Count },
+    ];
+
+    fn numbers(&self) -> Vec<Vec<T>> {
+        vec![self.first.clone(), self.second.clone(), vec![T::of(f64::from(self.steps))]]
+    }
+
+    fn from_numbers(parts: Vec<Vec<T>>) -> Self {
+        let [first, second, steps] = parts.try_into().expect("one for each part");
+        // Of a count that `f32` has rounded, or that is too large, no correction can be told from the next one's.
+        Moments { steps: steps[0].as_f64() as u32, first, second }
+    }
+}
 
 /// Adam with the learning rate of the paper, 1e-3.
 impl<T: Scalar> Default for Adam<T> {

@@ -23,17 +23,20 @@
 //! - A parameter that is a constant, as `detach` makes one, is frozen: steps leave it as it is.
 //! - A value that stands in several places (tied weights) is one parameter, and stays one.
 //! - A parameter that no `backward` has reached has gradient zero, and is updated with that.
+//! - What an optimiser remembers between steps, [`state`](Adam::state) gives and [`load_state`](Adam::load_state) takes back:
+//!   training can be interrupted.
 //! - A step happens as a whole or not at all: `try_step` returns an error, and [`step`](Adam::step) panics with it, before
 //!   any parameter, and anything inside the optimiser, has changed.
 
 mod adam;
 mod sgd;
+mod state;
 mod step;
 
 pub use adam::Adam;
 pub use sgd::Sgd;
 
-/// A step that cannot be taken. Nothing has changed.
+/// A step that cannot be taken, or a state that does not fit. Nothing has changed.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -109,6 +112,28 @@ pub enum Error {
         got: Vec<usize>,
         /// The shape of the parameter.
         expected: Vec<usize>,
+    },
+    /// A part of a state that does not fit the model.
+    #[error("{optimizer}: state {name:?} {got}, expected {expected}")]
+    State {
+        /// The optimiser.
+        optimizer: &'static str,
+        /// The name in the state.
+        name: String,
+        /// What is wrong with it.
+        got: String,
+        /// What would fit.
+        expected: String,
+    },
+    /// A part of a state that belongs to no parameter.
+    #[error(
+        "{optimizer}: state {name:?} belongs to no parameter of the model; expected what this optimizer's `state` gives"
+    )]
+    UnknownState {
+        /// The optimiser.
+        optimizer: &'static str,
+        /// The name in the state.
+        name: String,
     },
     /// A gradient that is NaN or infinite somewhere.
     #[error(

@@ -1,11 +1,13 @@
 //! Stochastic gradient descent.
 
 use super::Error;
+use super::state::{self, Kind, Part, State};
 use super::step::{Numbers, Slot, at_least_zero, decayed, optimizer, take};
 use crate::nn::Parameters;
 use crate::or_panic;
 use autodiff_core::native::update;
-use autodiff_core::{Backend, Scalar};
+use autodiff_core::{Backend, Scalar, Value};
+use std::collections::BTreeMap;
 
 /// Stochastic gradient descent, with momentum, Nesterov's or not, and weight decay.
 ///
@@ -39,7 +41,25 @@ pub struct Sgd<T: Scalar = f64> {
     slots: Vec<Slot<Vec<T>>>,
 }
 
-optimizer!(Sgd, "Sgd");
+optimizer!(
+    Sgd,
+    "Sgd",
+    new: "Sgd::new(0.1).momentum(0.9)",
+    states: "with momentum, `weight.velocity`, the `v` above; without, nothing"
+);
+
+impl<T: Scalar> State<T> for Vec<T> {
+    const PARTS: &'static [Part] = &[Part { name: "velocity", kind: Kind::Any }];
+
+    fn numbers(&self) -> Vec<Vec<T>> {
+        vec![self.clone()]
+    }
+
+    fn from_numbers(parts: Vec<Vec<T>>) -> Self {
+        let [velocity] = parts.try_into().expect("one for each part");
+        velocity
+    }
+}
 
 impl<T: Scalar> Sgd<T> {
     /// Plain gradient descent: no momentum, no weight decay.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Writes the methods that the optimisers have in common, around one that gives the rule for a parameter.
 macro_rules! optimizer {
-    ($Optimizer:ident, $name:literal) => {
+    ($Optimizer:ident, $name:literal, new: $new:literal, states: $states:literal) => {
         impl<T: Scalar> $Optimizer<T> {
             /// The learning rate.
             #[must_use]
@@ -101,6 +101,78 @@ macro_rules! optimizer {
                 let rule = self.rule();
                 take($name, model, Some(gradients), self.max_norm, &mut self.slots, rule)
             }
+
+            /// What is remembered of the parameters of `model`, with which steps were taken: as constants, named after them.
+            ///
+            #[doc = concat!("They are, of a parameter `weight`, ", $states, ".")]
+            /// The map is empty where nothing is remembered yet. [`io::save`](crate::io::save) writes it to a file beside
+            /// that of the model, and [`load_state`](Self::load_state) takes it back, to go on as if there had been no
+            /// interruption. The learning rate and the other settings are not in it.
+            ///
+            /// # Panics
+            ///
+            /// Where [`try_state`](Self::try_state) returns an error.
+            #[track_caller]
+            #[must_use]
+            pub fn state<B: Backend<T>, P: Parameters<T, B> + ?Sized>(
+                &self,
+                model: &P,
+            ) -> BTreeMap<String, Value<T, B>> {
+                or_panic(self.try_state(model))
+            }
+
+            /// Like [`state`](Self::state), but returns an error instead of panicking: where the number or the shapes of
+            /// the parameters are not those of the steps before.
+            pub fn try_state<B: Backend<T>, P: Parameters<T, B> + ?Sized>(
+                &self,
+                model: &P,
+            ) -> Result<BTreeMap<String, Value<T, B>>, Error> {
+                state::store($name, model, &self.slots)
+            }
+
+            /// Goes on from `state`, as [`state`](Self::state) gave it for a model of the same names and shapes; what was
+            /// remembered before is forgotten.
+            ///
+            /// ```
+            /// use autodiff::{Value, io};
+            #[doc = concat!("use autodiff::optim::", $name, ";")]
+            /// # let folder = std::env::temp_dir();
+            #[doc = concat!("# let model_file = folder.join(\"", $name, "-model.safetensors\");")]
+            #[doc = concat!("# let state_file = folder.join(\"", $name, "-state.safetensors\");")]
+            #[doc = concat!("let new = || ", $new, ";")]
+            /// let step = |optimizer: &mut _, x: &mut Value| {
+            ///     x.square().backward();
+            #[doc = concat!("    ", $name, "::step(optimizer, x);")]
+            /// };
+            /// let (mut x, mut optimizer) = (Value::new(3.0), new());
+            /// step(&mut optimizer, &mut x);
+            /// io::save(&model_file, &x)?;
+            /// io::save(&state_file, &optimizer.state(&x))?;
+            ///
+            /// // Another day:
+            /// let (mut y, mut again) = (Value::new(0.0), new());
+            /// io::load(&model_file, &mut y)?;
+            /// again.load_state(&y, &io::read(&state_file)?)?;
+            /// step(&mut again, &mut y);
+            /// step(&mut optimizer, &mut x);
+            /// assert_eq!(y.item(), x.item());
+            /// # std::fs::remove_file(model_file)?;
+            /// # std::fs::remove_file(state_file)?;
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// Where a name or a shape in `state` is not one that belongs to `model`, or numbers are not what can be
+            /// remembered. Nothing has changed then.
+            pub fn load_state<B: Backend<T>, P: Parameters<T, B> + ?Sized>(
+                &mut self,
+                model: &P,
+                state: &BTreeMap<String, Value<T, B>>,
+            ) -> Result<(), Error> {
+                self.slots = state::restore($name, model, state)?;
+                Ok(())
+            }
         }
     };
 }
@@ -183,13 +255,13 @@ pub(super) fn at_least_zero<T: Scalar>(optimizer: &str, what: &str, number: f64)
 /// What an optimiser remembers of one place in the model.
 #[derive(Clone, Debug)]
 pub(super) struct Slot<S> {
-    shape: Box<[usize]>,
+    pub shape: Box<[usize]>,
     /// Made when the parameter is first updated.
-    state: Option<S>,
+    pub state: Option<S>,
 }
 
 impl<S> Slot<S> {
-    fn new<T: Scalar, B: Backend<T>>(value: &Value<T, B>) -> Self {
+    pub fn new<T: Scalar, B: Backend<T>>(value: &Value<T, B>) -> Self {
         Slot { shape: value.shape().into(), state: None }
     }
 }
@@ -213,9 +285,7 @@ fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
     slots: &[Slot<S>],
 ) -> Result<Vec<Source<T>>, Error> {
     let (values, gradients) = (values_of(model), gradients.map(values_of));
-    if !slots.is_empty() && values.len() != slots.len() {
-        return Err(Error::Count { optimizer, got: values.len(), expected: slots.len() });
-    }
+    check_slots(optimizer, model, &values, slots)?;
     if let Some(gradients) = gradients.as_ref().filter(|gradients| gradients.len() != values.len()) {
         return Err(Error::Gradients { optimizer, got: gradients.len(), expected: values.len() });
     }
@@ -224,10 +294,6 @@ fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
     for (i, value) in values.iter().enumerate() {
         let name = || name_of(model, i);
         let shape = |x: &Value<T, B>| x.shape().to_vec();
-        if let Some(slot) = slots.get(i).filter(|slot| *slot.shape != *value.shape()) {
-            let (got, expected) = (shape(value), slot.shape.to_vec());
-            return Err(Error::Shape { optimizer, name: name(), got, expected });
-        }
         match value.op() {
             "constant" => {
                 sources.push(Source::Frozen);
@@ -264,7 +330,28 @@ fn gather<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
     }
 }
 
-fn values_of<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(model: &P) -> Vec<&Value<T, B>> {
+/// Whether a model is one that steps were taken with, if any were.
+pub(super) fn check_slots<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
+    optimizer: &'static str,
+    model: &P,
+    values: &[&Value<T, B>],
+    slots: &[Slot<S>],
+) -> Result<(), Error> {
+    if !slots.is_empty() && values.len() != slots.len() {
+        return Err(Error::Count { optimizer, got: values.len(), expected: slots.len() });
+    }
+    match values.iter().zip(slots).position(|(value, slot)| *slot.shape != *value.shape()) {
+        None => Ok(()),
+        Some(i) => {
+            let (got, expected) = (values[i].shape().to_vec(), slots[i].shape.to_vec());
+            Err(Error::Shape { optimizer, name: name_of(model, i), got, expected })
+        }
+    }
+}
+
+pub(super) fn values_of<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(
+    model: &P,
+) -> Vec<&Value<T, B>> {
     let mut values = Vec::new();
     model.visit(Path::ROOT, &mut |_, value| values.push(value));
     values

@@ -9,6 +9,7 @@ mod elementwise;
 mod forward;
 mod fusion;
 mod graph;
+mod io;
 mod layers;
 mod linalg;
 mod literals;
