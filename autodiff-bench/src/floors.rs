@@ -14,8 +14,10 @@ pub struct Work {
     pub product_flops: f64,
     /// Elements read from and written to memory, where inputs and results do not fit a cache.
     pub elements_moved: f64,
-    /// Exponentials, or functions that need one, such as tanh.
+    /// Exponentials, or functions that need one.
     pub exponentials: f64,
+    /// Elements of the elementwise workloads, with their gradients.
+    pub elements: f64,
 }
 
 /// Rates of one core, or of several, for one element type.
@@ -29,8 +31,9 @@ pub struct Floors {
     pub fresh_copy_gbs: f64,
     /// Time of an exponential among many, in nanoseconds.
     pub exp_ns: f64,
-    /// Time of a hyperbolic tangent among many, in nanoseconds.
-    pub tanh_ns: f64,
+    /// Time of an element of the elementwise workloads, with its gradients, in one loop by hand over what a cache holds, in
+    /// nanoseconds.
+    pub element_ns: f64,
     /// The size of an element in bytes.
     pub element_bytes: f64,
 }
@@ -45,7 +48,7 @@ impl Floors {
             copy_gbs: most(self.copy_gbs, other.copy_gbs),
             fresh_copy_gbs: most(self.fresh_copy_gbs, other.fresh_copy_gbs),
             exp_ns: least(self.exp_ns, other.exp_ns),
-            tanh_ns: least(self.tanh_ns, other.tanh_ns),
+            element_ns: least(self.element_ns, other.element_ns),
             element_bytes: self.element_bytes,
         }
     }
@@ -56,6 +59,7 @@ impl Floors {
             work.product_flops / (self.product_gflops * 1e6),
             work.elements_moved * self.element_bytes / (self.copy_gbs * 1e6),
             work.exponentials * self.exp_ns / 1e6,
+            work.elements * self.element_ns / 1e6,
         ];
         parts.into_iter().fold(0.0, |most, part| if part > most { part } else { most })
     }
@@ -63,6 +67,7 @@ impl Floors {
     /// Measures the rates on as many threads as are given; products are those of `gemm`.
     pub fn measure<T: Float>(threads: usize, gemm: &[fn(&Array2<T>, &Array2<T>, &mut Array2<T>)]) -> Self {
         const LARGE: usize = 1 << 24;
+        const BLOCK: usize = 1 << 12;
         let bytes = (2 * LARGE * size_of::<T>() * threads) as f64;
         let sources: Vec<Vec<T>> = (0..threads).map(|_| vec![T::of(1.0); LARGE]).collect();
         let mut targets = sources.clone();
@@ -79,18 +84,19 @@ impl Floors {
         .0;
 
         let blocks: Vec<Vec<T>> =
-            (0..threads as u64).map(|k| array::<T>(&[1 << 12], k).into_raw_vec_and_offset().0).collect();
+            (0..threads as u64).map(|k| array::<T>(&[BLOCK], k).into_raw_vec_and_offset().0).collect();
         let mut results = blocks.clone();
-        let mut per_element = |f: fn(&[T], &mut [T])| {
+        let mut per_element = |f: fn(&[T], &mut [T]), elements: usize| {
             let rounds = 1000;
             let (ms, ..) = repeat(seconds, 1, || {
                 on_threads(blocks.iter().zip(&mut results), |(x, y)| {
                     (0..rounds).for_each(|_| f(black_box(x), black_box(y)));
                 });
             });
-            ms * 1e6 / (rounds * threads * blocks[0].len()) as f64
+            ms * 1e6 / (rounds * threads * elements) as f64
         };
-        let (exp_ns, tanh_ns) = (per_element(T::exp_all), per_element(T::tanh_all));
+        let exp_ns = per_element(T::exp_all, BLOCK);
+        let element_ns = per_element(T::gradients, BLOCK / 4);
 
         let n = 1024;
         let matrix = |k| array::<T>(&[n, n], k).into_dimensionality::<Ix2>().expect("two axes");
@@ -106,7 +112,7 @@ impl Floors {
             copy_gbs: bytes / (copy * 1e6),
             fresh_copy_gbs: bytes / (fresh * 1e6),
             exp_ns,
-            tanh_ns,
+            element_ns,
             element_bytes: size_of::<T>() as f64,
         }
     }
@@ -129,8 +135,9 @@ fn on_threads<I: Iterator<Item: Send>>(parts: I, f: impl Fn(I::Item) + Sync) {
 pub trait Float: Scalar {
     /// `e^x` of every element.
     fn exp_all(x: &[Self], y: &mut [Self]);
-    /// `tanh(x)` of every element.
-    fn tanh_all(x: &[Self], y: &mut [Self]);
+    /// For `a` and `b`, the first two quarters of `x`, the terms of `sum(tanh(a + b) (a + 2))`, and their derivatives with respect
+    /// to `a` and to `b`: the first three quarters of `y`, of which the first and the last add up, as sums over rows do.
+    fn gradients(x: &[Self], y: &mut [Self]);
 }
 
 /// Cody and Waite's reduction and a Taylor polynomial in fused multiply-adds, in loops that vectorise.
@@ -151,28 +158,44 @@ macro_rules! float {
 
             impl Float for $t {
                 fn exp_all(x: &[$t], y: &mut [$t]) {
-                    widest(x, y, #[inline(always)] |x| exp(x));
+                    widest(
+                        #[inline(always)]
+                        || {
+                            for (&x, y) in x.iter().zip(y) {
+                                *y = exp(x);
+                            }
+                        },
+                    );
                 }
-                fn tanh_all(x: &[$t], y: &mut [$t]) {
-                    // tanh(x) = 1 - 2 / (e^2x + 1)
-                    widest(x, y, #[inline(always)] |x| 1.0 - 2.0 / (exp(x + x) + 1.0));
+                fn gradients(x: &[$t], y: &mut [$t]) {
+                    let quarter = x.len() / 4;
+                    let (a, b) = x.split_at(quarter);
+                    let (terms, y) = y.split_at_mut(quarter);
+                    let (by_a, by_b) = y.split_at_mut(quarter);
+                    widest(
+                        #[inline(always)]
+                        || {
+                            let of = a.iter().zip(b);
+                            for (((&a, &b), term), (by_a, by_b)) in of.zip(terms).zip(by_a.iter_mut().zip(by_b)) {
+                                // tanh(x) = 1 - 2 / (e^2x + 1)
+                                let x = a + b;
+                                let tanh = 1.0 - 2.0 / (exp(x + x) + 1.0);
+                                let slope = (1.0 - tanh * tanh) * (a + 2.0);
+                                *term += tanh * (a + 2.0);
+                                *by_a = tanh + slope;
+                                *by_b += slope;
+                            }
+                        },
+                    );
                 }
             }
         };
     };
 }
 
-/// `f` of every element, on the widest vectors of the machine.
-fn widest<T: Copy>(x: &[T], y: &mut [T], f: impl Fn(T) -> T) {
-    // All of it in one function, or the wider instructions do not reach the loop.
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        move || {
-            for (&x, y) in x.iter().zip(y) {
-                *y = f(x);
-            }
-        },
-    );
+/// Runs a loop on the widest vectors of the machine. All of it is in one function, or the wider instructions do not reach it.
+fn widest(f: impl FnOnce()) {
+    pulp::Arch::new().dispatch(f);
 }
 
 float!(
@@ -216,12 +239,12 @@ mod tests {
             copy_gbs: 3.0 - rates,
             fresh_copy_gbs: rates,
             exp_ns: times,
-            tanh_ns: 3.0 - times,
+            element_ns: 3.0 - times,
             element_bytes: 8.0,
         };
         let best = floors(1.0, 1.0).best(floors(2.0, 2.0));
         let work = Work { product_flops: 4e6, ..Work::default() };
-        assert_eq!((best.copy_gbs, best.fresh_copy_gbs, best.exp_ns, best.tanh_ns), (2.0, 2.0, 1.0, 1.0));
+        assert_eq!((best.copy_gbs, best.fresh_copy_gbs, best.exp_ns, best.element_ns), (2.0, 2.0, 1.0, 1.0));
         assert_eq!(best.time_ms(&work), 2.0);
     }
 
@@ -231,8 +254,17 @@ mod tests {
         let mut y = vec![0.0; 1000];
         f64::exp_all(&x, &mut y);
         assert!(x.iter().zip(&y).all(|(x, y)| (x.exp() - y).abs() < 1e-14 * x.exp()));
-        f64::tanh_all(&x, &mut y);
-        assert!(x.iter().zip(&y).all(|(x, y)| (x.tanh() - y).abs() < 1e-14));
+        y.fill(1.0);
+        f64::gradients(&x, &mut y);
+        for (i, (a, b)) in x[..250].iter().zip(&x[250..500]).enumerate() {
+            let (tanh, cosh) = ((a + b).tanh(), (a + b).cosh());
+            let slope = (a + 2.0) / (cosh * cosh);
+            for (got, expected) in
+                [(i, 1.0 + tanh * (a + 2.0)), (250 + i, tanh + slope), (500 + i, 1.0 + slope)]
+            {
+                assert!((y[got] - expected).abs() < 1e-13, "{got}: {} and {expected}", y[got]);
+            }
+        }
         let x: Vec<f32> = array::<f32>(&[1000], 0).into_iter().collect();
         let mut y = vec![0.0; 1000];
         f32::exp_all(&x, &mut y);
@@ -246,10 +278,11 @@ mod tests {
             copy_gbs: 8.0,
             fresh_copy_gbs: 4.0,
             exp_ns: 1.0,
-            tanh_ns: 2.0,
+            element_ns: 2.0,
             element_bytes: 8.0,
         };
-        let work = Work { product_flops: 2e7, elements_moved: 1e6, exponentials: 5e5 };
+        let work = Work { product_flops: 2e7, elements_moved: 1e6, exponentials: 5e5, elements: 5e5 };
         assert_eq!(floors.time_ms(&work), 2.0);
+        assert_eq!(floors.time_ms(&Work { elements: 2e6, ..work }), 4.0);
     }
 }

@@ -162,7 +162,7 @@ fn elementwise<T: Scalar, B: Backend<T>>(name: &str, rows: usize, columns: usize
     let size = (rows * columns) as f64;
     gradient::<T, B>(
         name,
-        Work { elements_moved: 2.0 * size, exponentials: size, ..Work::default() },
+        Work { elements_moved: 2.0 * size, elements: size, ..Work::default() },
         move || vec![array(&[rows, columns], 0), array(&[1, columns], 1)],
         |x| ((&x[0] + &x[1]).tanh() * (&x[0] + T::of(2.0))).sum(),
     )
@@ -229,7 +229,8 @@ fn network_step<T: Scalar, B: Backend<T>>() -> Workload {
     let products: f64 = widths.windows(2).map(|w| (w[0] * w[1]) as f64).sum();
     // The input has no gradient; an update reads gradient, weight and two moments, and writes the last three.
     let flops = 128.0 * 2.0 * (3.0 * products - (784 * 512) as f64);
-    let work = Work { product_flops: flops, elements_moved: 7.0 * products, exponentials: 128.0 * 1024.0 };
+    let exponentials = 128.0 * 1024.0;
+    let work = Work { product_flops: flops, elements_moved: 7.0 * products, exponentials, ..Work::default() };
     Workload::new("W5_mlp_step", work, move || {
         let layer = |(i, w): (usize, &[usize])| {
             let weight = Value::new(array::<T>(w, 10 + i as u64) * T::of(2.0 / (w[0] as f64).sqrt()));
