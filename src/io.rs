@@ -19,33 +19,70 @@
 //! # Ok::<(), io::Error>(())
 //! ```
 //!
-//! - A file is there as a whole or not at all: it is written beside its place, and moved there when the disk has it. A file
-//!   that was there before is kept until then.
+//! - A file is there as a whole or not at all: it is written beside its place, under a name of its own, and moved there when
+//!   the disk has it. Until then a file that was there before is kept. (A process that is killed meanwhile leaves a file whose
+//!   name starts with `.autodiff-`. A hard link to the file keeps what it had.)
 //! - A model is loaded as a whole or not at all: where a name or a shape differs, there is an error, and nothing has changed.
-//! - Numbers are those that were saved, bit by bit. Files of `f32` go into models of `f64`; the other way, which loses
-//!   digits, is an error.
+//! - Numbers are those that were saved, bit by bit, but that a NaN is any NaN. Files of other types are read where no digit is
+//!   lost: `f32` into `f64`, but not the other way; the 16-bit types; integers and booleans.
 //! - What is a leaf in the model is a leaf afterwards, with its label; what is a constant, as running moments and frozen
 //!   parameters are, stays one; tied values stay tied.
-//! - Optimisers have a state of their own, [`Adam::state`](crate::optim::Adam::state): a map of named values, which is
-//!   saved as a model is.
+//! - The generator of a [`Dropout`](crate::nn::Dropout) is not among the values.
 //!
-//! # Values by name
+//! # To go on with training
 //!
-//! [`read`] gives what a file holds as a map, from which [`assign`] takes all that a model needs. So names can differ, or
-//! shapes: PyTorch's `Linear` has the transpose of the weight that [`Linear`](crate::nn::Linear) has here.
+//! Optimisers have a state of their own, [`Adam::state`](crate::optim::Adam::state), a map of named values. Saved with the model
+//! in one file, the two are always of the same step:
+//!
+//! ```
+//! use autodiff::nn::{Linear, Parameters, rng};
+//! use autodiff::{Value, io, optim::Adam};
+//! use std::collections::BTreeMap;
+//! # let path = std::env::temp_dir().join("training.safetensors");
+//! # let (mut model, mut optimizer) = (Linear::<f64>::new(4, 1, &mut rng(0)), Adam::new(0.1));
+//! # model.weight.square().sum().backward();
+//! # optimizer.step(&mut model);
+//!
+//! let weights = model.named_parameters().into_iter().map(|(name, value)| (name, value.clone()));
+//! let epoch = BTreeMap::from([("epoch".to_string(), Value::constant(7.0))]);
+//! io::save(&path, &[weights.collect(), optimizer.state(&model), epoch])?;
+//!
+//! // Names of an array's parts start with its indices.
+//! let all = io::read::<f64>(&path)?;
+//! let part = |prefix: &str| -> BTreeMap<String, Value> {
+//!     all.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_string(), value.clone()))).collect()
+//! };
+//! # let before = model.weight.clone();
+//! # (model, optimizer) = (Linear::<f64>::new(4, 1, &mut rng(1)), Adam::new(0.1));
+//! io::assign(&mut model, &part("0."))?;
+//! optimizer.load_state(&model, &part("1."))?;
+//! assert_eq!(part("2.")["epoch"].item(), 7.0);
+//! # assert_eq!(model.weight.data(), before.data());
+//! # assert_eq!(optimizer.state(&model)["weight.steps"].item(), 1.0);
+//! # std::fs::remove_file(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Models of others
+//!
+//! [`read`] gives what a file holds as a map, which can be changed before [`assign`] gives it to a model: names and shapes have to
+//! be those of the model. PyTorch's `Linear` has the transpose of the weight that [`Linear`](crate::nn::Linear) has here (of a
+//! square one no error would tell), and its `BatchNorm`'s `weight`, `running_var` and `num_batches_tracked` are `gain`,
+//! `running_variance` and nothing here.
 //!
 //! ```no_run
-//! use autodiff::nn::{Linear, rng};
+//! use autodiff::nn::{Linear, Sequential, rng};
 //! use autodiff::{Value, io};
 //!
-//! // In Python: safetensors.torch.save_file(torch_model.state_dict(), "torch.safetensors")
+//! // In Python: safetensors.torch.save_file(torch_model.state_dict(), "torch.safetensors"), a model of Linear layers
 //! let mut values = io::read::<f32>("torch.safetensors")?;
+//! values.retain(|name, _| !name.starts_with("head."));
 //! for (name, value) in &mut values {
 //!     if name.ends_with("weight") {
 //!         *value = value.t();
 //!     }
 //! }
-//! let mut model = Linear::<f32>::new(784, 10, &mut rng(0));
+//! let mut model = Sequential::new().then(Linear::<f32>::new(784, 10, &mut rng(0)));
 //! io::assign(&mut model, &values)?;
 //! # Ok::<(), io::Error>(())
 //! ```
@@ -56,31 +93,30 @@ use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file that cannot be written or read, or that does not fit a model. No file and no model has changed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// What the system says of a file.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{}: {cause}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// What is wrong in a file.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{}: {cause}", path.display())]
     In {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: Box<Error>,
+        cause: Box<Error>,
     },
     /// Bytes that are not in the format, or not all of them.
     #[error("not in the safetensors format, or cut off: {message}")]
@@ -88,15 +124,21 @@ pub enum Error {
         /// What the parser says.
         message: String,
     },
-    /// An element type that the values have not, and that is not turned into it without loss.
-    #[error("{name:?} has elements of type {got}, expected {expected}")]
+    /// What the format cannot hold.
+    #[error("cannot be written in the safetensors format: {message}")]
+    Unwritable {
+        /// What the writer says.
+        message: String,
+    },
+    /// Numbers that are not turned into the values' type without loss.
+    #[error("{} {got}, expected {expected}", named(name))]
     Type {
         /// The name.
         name: String,
-        /// The element type, as the format calls it.
+        /// What it has.
         got: String,
-        /// Those that would do.
-        expected: &'static str,
+        /// What would do.
+        expected: String,
     },
     /// Names that only one of the two has.
     #[error("the names are not those of the model: {}", differences(missing, unexpected))]
@@ -107,7 +149,7 @@ pub enum Error {
         unexpected: Vec<String>,
     },
     /// A value of another shape than that in the model.
-    #[error("{name:?} has shape {got:?}, expected {expected:?} as in the model")]
+    #[error("{} has shape {got:?}, expected {expected:?} as in the model", named(name))]
     Shape {
         /// The name.
         name: String,
@@ -125,7 +167,7 @@ pub enum Error {
         first: String,
     },
     /// A place in the model that holds what was computed from other values.
-    #[error("{name:?} is the result of `{op}`, expected a leaf (Value::new) or a constant (detach)")]
+    #[error("{} is the result of `{op}`, expected a leaf (Value::new) or a constant (detach)", named(name))]
     NotALeaf {
         /// The name.
         name: String,
@@ -147,9 +189,14 @@ debug_is_display!(Error);
 
 const METADATA: &str = "__metadata__";
 
+/// How an error speaks of a value: one that is the whole model has no name.
+fn named(name: &str) -> String {
+    if name.is_empty() { "the value without a name".to_string() } else { format!("{name:?}") }
+}
+
 fn differences(missing: &[String], unexpected: &[String]) -> String {
     let list = |names: &[String]| {
-        let shown: Vec<String> = names.iter().take(4).map(|name| format!("{name:?}")).collect();
+        let shown: Vec<String> = names.iter().take(4).map(|name| named(name)).collect();
         match names.len() - shown.len() {
             0 => shown.join(", "),
             more => format!("{} and {more} more", shown.join(", ")),
@@ -166,14 +213,14 @@ fn differences(missing: &[String], unexpected: &[String]) -> String {
 ///
 /// # Errors
 ///
-/// Where the file cannot be written, or two values have one name. What was at `path` is still there then.
+/// Where the file cannot be written, or [`to_bytes`] returns an error. What was at `path` is still there then.
 pub fn save<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(
     path: impl AsRef<Path>,
     model: &P,
 ) -> Result<(), Error> {
     let path = path.as_ref();
     let bytes = to_bytes(model).map_err(within(path))?;
-    replace(path, &bytes).map_err(|source| Error::File { path: path.into(), source })
+    replace(path, &bytes).map_err(|cause| Error::File { path: path.into(), cause })
 }
 
 /// Reads the file at `path` into `model`, which has values of the same names and shapes.
@@ -196,7 +243,7 @@ pub fn load<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(
 /// Where the file cannot be read, or [`from_bytes`] returns an error.
 pub fn read<T: Scalar>(path: impl AsRef<Path>) -> Result<BTreeMap<String, Value<T>>, Error> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(|source| Error::File { path: path.into(), source })?;
+    let bytes = fs::read(path).map_err(|cause| Error::File { path: path.into(), cause })?;
     from_bytes(&bytes).map_err(within(path))
 }
 
@@ -204,7 +251,8 @@ pub fn read<T: Scalar>(path: impl AsRef<Path>) -> Result<BTreeMap<String, Value<
 ///
 /// # Errors
 ///
-/// Where two values have one name, or one has the name that the format keeps for itself, `__metadata__`.
+/// Where two values have one name, one has the name that the format keeps for itself, `__metadata__`, or names are longer than
+/// 100 MB together.
 pub fn to_bytes<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(model: &P) -> Result<Vec<u8>, Error> {
     let values = model.named_parameters();
     distinct(&values)?;
@@ -212,7 +260,7 @@ pub fn to_bytes<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(model: &P)
         return Err(Error::Reserved);
     }
     let tensors = values.iter().map(|(name, value)| (name, Tensor(value)));
-    safetensors::serialize(tensors, None).map_err(|error| Error::Format { message: error.to_string() })
+    safetensors::serialize(tensors, None).map_err(|error| Error::Unwritable { message: error.to_string() })
 }
 
 /// The values in the bytes of a file, as with `include_bytes!`; see [`read`].
@@ -228,19 +276,14 @@ pub fn to_bytes<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(model: &P)
 ///
 /// # Errors
 ///
-/// Where they are not in the safetensors format, or have elements of other types than `f32`, and, for `f64`, `f64`.
+/// Where they are not in the safetensors format, or hold numbers that `T` cannot without loss.
 pub fn from_bytes<T: Scalar>(bytes: &[u8]) -> Result<BTreeMap<String, Value<T>>, Error> {
     let format = |message: String| Error::Format { message };
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| format(error.to_string()))?;
     let value = |(name, tensor): (&str, TensorView<'_>)| {
-        let numbers: Vec<T> = match tensor.dtype() {
-            Dtype::F64 if T::NAME == "f64" => numbers_of(tensor.data(), f64::from_le_bytes),
-            Dtype::F32 => numbers_of(tensor.data(), |x| f64::from(f32::from_le_bytes(x))),
-            other => {
-                let expected = if T::NAME == "f64" { "F64 or F32" } else { "F32" };
-                return Err(Error::Type { name: name.to_string(), got: other.to_string(), expected });
-            }
-        };
+        let numbers = numbers::<T>(tensor.dtype(), tensor.data());
+        let numbers =
+            numbers.map_err(|(got, expected)| Error::Type { name: name.to_string(), got, expected })?;
         let array =
             ArrayD::from_shape_vec(tensor.shape(), numbers).map_err(|error| format(error.to_string()))?;
         Ok((name.to_string(), Value::constant(array)))
@@ -355,42 +398,104 @@ fn bytes_of<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]
     numbers.iter().map(|&x| bytes(x)).collect::<Vec<_>>().into_flattened()
 }
 
-fn numbers_of<T: Scalar, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<T> {
-    bytes.as_chunks().0.iter().map(|&chunk| T::of(number(chunk))).collect()
+/// The numbers of a type, or, where they are not all exact in `T`, what they are and what was expected.
+fn numbers<T: Scalar>(dtype: Dtype, bytes: &[u8]) -> Result<Vec<T>, (String, String)> {
+    let exact = |integers: Vec<i128>| {
+        // An integer of more digits than a number has is rounded.
+        let inexact = integers.iter().find(|&&x| T::of(x as f64).as_f64() as i128 != x);
+        match inexact {
+            Some(x) => Err((format!("holds {x}"), format!("integers that {} can hold", T::NAME))),
+            None => Ok(integers.into_iter().map(|x| T::of(x as f64)).collect()),
+        }
+    };
+    match dtype {
+        Dtype::F64 if T::NAME == "f64" => Ok(of(bytes, |x| T::of(f64::from_le_bytes(x)))),
+        Dtype::F32 => Ok(of(bytes, |x| T::of(f32::from_le_bytes(x).into()))),
+        Dtype::F16 => Ok(of(bytes, |x| T::of(half(u16::from_le_bytes(x))))),
+        // The upper half of an f32.
+        Dtype::BF16 => Ok(of(bytes, |[low, high]| T::of(f32::from_le_bytes([0, 0, low, high]).into()))),
+        Dtype::BOOL | Dtype::U8 => exact(of(bytes, |[x]: [u8; 1]| x.into())),
+        Dtype::I8 => exact(of(bytes, |x| i8::from_le_bytes(x).into())),
+        Dtype::U16 => exact(of(bytes, |x| u16::from_le_bytes(x).into())),
+        Dtype::I16 => exact(of(bytes, |x| i16::from_le_bytes(x).into())),
+        Dtype::U32 => exact(of(bytes, |x| u32::from_le_bytes(x).into())),
+        Dtype::I32 => exact(of(bytes, |x| i32::from_le_bytes(x).into())),
+        Dtype::U64 => exact(of(bytes, |x| u64::from_le_bytes(x).into())),
+        Dtype::I64 => exact(of(bytes, |x| i64::from_le_bytes(x).into())),
+        other => {
+            let expected = format!("a type that {} holds without loss", T::NAME);
+            Err((format!("has elements of type {other}"), expected))
+        }
+    }
+}
+
+fn of<V, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> V) -> Vec<V> {
+    bytes.as_chunks().0.iter().map(|&chunk| number(chunk)).collect()
+}
+
+/// The number with these bits in IEEE 754's binary16.
+fn half(bits: u16) -> f64 {
+    let (exponent, digits) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
+    let magnitude = match exponent {
+        0 => digits * 2.0_f64.powi(-24),
+        31 if digits == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + digits) * 2.0_f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
 fn within(path: &Path) -> impl Fn(Error) -> Error {
-    move |error| Error::In { path: path.into(), source: Box::new(error) }
+    move |error| Error::In { path: path.into(), cause: Box::new(error) }
 }
 
 /// Puts a file with these bytes in the place of the one at `path`, or, where something fails, leaves that one as it is.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    static WRITTEN: AtomicU64 = AtomicU64::new(0);
-    // Of a link, the file that it leads to.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let target = destination(path);
     let permissions = match fs::metadata(&target) {
-        Ok(old) if old.is_file() => Some(old.permissions()),
-        Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "is there and not a file")),
-        Err(_) => None,
+        Ok(old) if !old.is_file() => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is there, and not a file"));
+        }
+        // What may not be written is not replaced, either.
+        Ok(old) => File::options().write(true).open(&target).map(|_| Some(old.permissions()))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
     };
-    let Some(name) = target.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected the path of a file"));
-    };
-    // Beside it, since only within a file system is a file moved at once, by a name of this call alone.
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}-{}", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
-    let beside = target.with_file_name(hidden);
-    let written = File::create(&beside).and_then(|mut file| {
+    // Beside it, since only within a file system is a file moved at once.
+    let (mut file, beside) = create_in(target.parent().unwrap_or(Path::new("")))?;
+    let write = || {
         permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
         file.write_all(bytes)?;
         // Or the name could reach the disk before the numbers.
-        file.sync_all()
-    });
-    let moved = written.and_then(|()| fs::rename(&beside, &target));
-    if moved.is_err() {
-        // There may be none. What failed first is what the caller learns.
+        file.sync_all()?;
+        fs::rename(&beside, &target)
+    };
+    write().inspect_err(|_| {
+        // What failed first is what the caller learns.
         let _ = fs::remove_file(&beside);
+    })
+}
+
+/// Where a chain of links leads, to a file or to where none is yet; that it leads nowhere is told by what is asked of it.
+fn destination(path: &Path) -> PathBuf {
+    const LINKS: usize = 40; // as many as Linux follows
+    let next = |path: &PathBuf| {
+        let link = fs::read_link(path).ok()?;
+        Some(path.parent().map_or(link.clone(), |folder| folder.join(&link)))
+    };
+    let chain = std::iter::successors(Some(path.to_path_buf()), next);
+    chain.take(LINKS + 1).last().expect("the path itself is the first")
+}
+
+/// A new file, and its path.
+fn create_in(folder: &Path) -> io::Result<(File, PathBuf)> {
+    loop {
+        // Keys of hashes are random.
+        let number = RandomState::new().hash_one(std::process::id());
+        let path = folder.join(format!(".autodiff-{number:016x}"));
+        match File::options().write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => return Ok((result?, path)),
+        }
     }
-    moved
 }

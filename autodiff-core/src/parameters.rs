@@ -63,9 +63,9 @@ impl fmt::Display for Path<'_> {
 
 /// A struct of values that have names: what is trained, differentiated with respect to, saved and loaded.
 ///
-/// A [`Value`] is one, and so are a `Vec`, an array, an `Option`, a tuple and a `BTreeMap` of them, by name. For a struct of
-/// one's own, the macro `parameters!` of the crate `autodiff` writes the implementation from the list of its fields; by hand, it is a
-/// line for each field in each of two methods:
+/// A [`Value`] is one, and so are a `Vec`, an array, an `Option`, a tuple and a `BTreeMap<String, _>` of them. For a struct of
+/// one's own, the macro `parameters!` of the crate `autodiff` writes the implementation from the list of its fields; by hand,
+/// it is a line for each field in each of two methods:
 ///
 /// ```
 /// use autodiff_core::{Native, Parameters, Path, grad, native::Value};

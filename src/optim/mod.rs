@@ -127,12 +127,22 @@ pub enum Error {
     },
     /// A part of a state that belongs to no parameter.
     #[error(
-        "{optimizer}: state {name:?} belongs to no parameter of the model; expected what this optimizer's `state` gives"
+        "{optimizer}: state {name:?} belongs to no parameter of the model; expected the parameters' names, and after each {parts}"
     )]
     UnknownState {
         /// The optimiser.
         optimizer: &'static str,
         /// The name in the state.
+        name: String,
+        /// What this optimiser remembers of a parameter.
+        parts: String,
+    },
+    /// Parameters that a state could not tell apart.
+    #[error("{optimizer}: two parameters have the name {name:?}, expected names that differ")]
+    Duplicate {
+        /// The optimiser.
+        optimizer: &'static str,
+        /// The name.
         name: String,
     },
     /// A gradient that is NaN or infinite somewhere.

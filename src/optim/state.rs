@@ -30,7 +30,7 @@ pub(super) struct Part {
 pub(super) enum Kind {
     /// One for each of the parameter: any.
     Any,
-    /// One for each of the parameter: at least 0.
+    /// One for each of the parameter: none negative.
     Square,
     /// One, which counts.
     Count,
@@ -41,22 +41,6 @@ impl Kind {
         if matches!(self, Kind::Count) { &[] } else { parameter }
     }
 
-    fn allows<T: Scalar>(self, x: T) -> bool {
-        match self {
-            Kind::Any => !x.is_nan(),
-            Kind::Square => x >= T::zero(),
-            Kind::Count => x >= T::one() && x.fract() == T::zero(),
-        }
-    }
-
-    fn expected(self) -> &'static str {
-        match self {
-            Kind::Any => "numbers",
-            Kind::Square => "numbers of at least 0",
-            Kind::Count => "a whole number of at least 1",
-        }
-    }
-
     /// The numbers of `value`, or what is wrong with them, and what was expected.
     fn numbers<T: Scalar, B: Backend<T>>(
         self,
@@ -64,22 +48,46 @@ impl Kind {
         parameter: &[usize],
     ) -> Result<Vec<T>, (String, String)> {
         let shape = self.shape(parameter);
-        let expected_shape = || format!("shape {shape:?} as the model has it");
+        let expected_shape = || match self {
+            Kind::Count => "a number".to_string(),
+            _ => format!("shape {shape:?}, that of the parameter"),
+        };
         let Some(value) = value else { return Err(("is missing".to_string(), expected_shape())) };
         if value.shape() != shape {
             return Err((format!("has shape {:?}", value.shape()), expected_shape()));
         }
         let numbers: Vec<T> = value.data().iter().copied().collect();
-        match numbers.iter().find(|&&x| !self.allows(x)) {
-            Some(x) => Err((format!("holds {x}"), self.expected().to_string())),
-            None => Ok(numbers),
+        let wrong = |test: fn(T) -> bool, expected: &str| match numbers.iter().find(|&&x| test(x)) {
+            Some(x) => Err((format!("holds {x}"), expected.to_string())),
+            None => Ok(()),
+        };
+        match self {
+            Kind::Any => {}
+            Kind::Square => wrong(|x| x < T::zero(), "numbers of at least 0")?,
+            Kind::Count => {
+                wrong(|x| !(x >= T::one() && x.fract() == T::zero()), "a whole number of at least 1")?;
+            }
         }
+        Ok(numbers)
     }
 }
 
 /// The name of a part of what is remembered of a parameter.
 fn part_name(parameter: &str, part: &Part) -> String {
     if parameter.is_empty() { part.name.to_string() } else { format!("{parameter}.{}", part.name) }
+}
+
+/// The parameters of a model, whose names differ.
+fn distinct<'a, T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(
+    optimizer: &'static str,
+    model: &'a P,
+) -> Result<Vec<(String, &'a Value<T, B>)>, Error> {
+    let parameters = model.named_parameters();
+    let mut names = BTreeSet::new();
+    match parameters.iter().find(|(name, _)| !names.insert(name)) {
+        Some((name, _)) => Err(Error::Duplicate { optimizer, name: name.clone() }),
+        None => Ok(parameters),
+    }
 }
 
 /// See `state` of the optimisers.
@@ -90,7 +98,7 @@ pub(super) fn store<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S: S
 ) -> Result<BTreeMap<String, Value<T, B>>, Error> {
     check_slots(optimizer, model, &values_of(model), slots)?;
     let mut values = BTreeMap::new();
-    for ((parameter, _), slot) in model.named_parameters().iter().zip(slots) {
+    for ((parameter, _), slot) in distinct(optimizer, model)?.iter().zip(slots) {
         let Some(state) = &slot.state else { continue };
         for (part, numbers) in S::PARTS.iter().zip(state.numbers()) {
             let array = ArrayD::from_shape_vec(part.kind.shape(&slot.shape), numbers);
@@ -109,7 +117,7 @@ pub(super) fn restore<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S:
 ) -> Result<Vec<Slot<S>>, Error> {
     let mut unknown: BTreeSet<&String> = state.keys().collect();
     let mut slots = Vec::new();
-    for (parameter, value) in model.named_parameters() {
+    for (parameter, value) in distinct(optimizer, model)? {
         let mut slot = Slot::new(value);
         let names: Vec<String> = S::PARTS.iter().map(|part| part_name(&parameter, part)).collect();
         if names.iter().any(|name| state.contains_key(name)) {
@@ -126,7 +134,10 @@ pub(super) fn restore<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S:
         slots.push(slot);
     }
     match unknown.pop_first() {
-        Some(name) => Err(Error::UnknownState { optimizer, name: name.clone() }),
+        Some(name) => {
+            let parts: Vec<&str> = S::PARTS.iter().map(|part| part.name).collect();
+            Err(Error::UnknownState { optimizer, name: name.clone(), parts: parts.join(", ") })
+        }
         None => Ok(slots),
     }
 }

@@ -105,9 +105,9 @@ macro_rules! optimizer {
             /// What is remembered of the parameters of `model`, with which steps were taken: as constants, named after them.
             ///
             #[doc = concat!("They are, of a parameter `weight`, ", $states, ".")]
-            /// The map is empty where nothing is remembered yet. [`io::save`](crate::io::save) writes it to a file beside
-            /// that of the model, and [`load_state`](Self::load_state) takes it back, to go on as if there had been no
-            /// interruption. The learning rate and the other settings are not in it.
+            /// The map is empty where nothing is remembered yet. [`io::save`](crate::io) writes it to a file, and
+            /// [`load_state`](Self::load_state) takes it back, to go on as if there had been no interruption. The learning
+            /// rate and the other settings are not in it.
             ///
             /// # Panics
             ///
@@ -122,7 +122,7 @@ macro_rules! optimizer {
             }
 
             /// Like [`state`](Self::state), but returns an error instead of panicking: where the number or the shapes of
-            /// the parameters are not those of the steps before.
+            /// the parameters are not those of the steps before, or two have one name.
             pub fn try_state<B: Backend<T>, P: Parameters<T, B> + ?Sized>(
                 &self,
                 model: &P,
@@ -131,7 +131,7 @@ macro_rules! optimizer {
             }
 
             /// Goes on from `state`, as [`state`](Self::state) gave it for a model of the same names and shapes; what was
-            /// remembered before is forgotten.
+            /// remembered before is forgotten. A parameter of which `state` has nothing, as one that was frozen, starts anew.
             ///
             /// ```
             /// use autodiff::{Value, io};

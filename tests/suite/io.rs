@@ -102,10 +102,40 @@ fn files_are_those_of_python() {
     let mixed = io::from_bytes::<f64>(include_bytes!("reference/io_mixed.safetensors")).unwrap();
     assert_eq!(mixed["single"].data(), array![f64::from(0.1_f32), 3.0].into_dyn());
     assert_eq!(mixed["double"].data(), array![0.1].into_dyn());
-    let error = io::from_bytes::<f32>(include_bytes!("reference/io_mixed.safetensors")).unwrap_err();
-    assert_eq!(error.to_string(), "\"double\" has elements of type F64, expected F32");
-    let error = io::from_bytes::<f64>(include_bytes!("reference/io_half.safetensors")).unwrap_err();
-    assert_eq!(error.to_string(), "\"half\" has elements of type F16, expected F64 or F32");
+    let refused = |bytes: &[u8], message: &str| {
+        assert_eq!(io::from_bytes::<f32>(bytes).unwrap_err().to_string(), message);
+    };
+    refused(
+        include_bytes!("reference/io_mixed.safetensors"),
+        "\"double\" has elements of type F64, expected a type that f32 holds without loss",
+    );
+    refused(
+        include_bytes!("reference/io_complex.safetensors"),
+        "\"c\" has elements of type C64, expected a type that f32 holds without loss",
+    );
+    refused(
+        include_bytes!("reference/io_large.safetensors"),
+        "\"large\" holds 9007199254740993, expected integers that f32 can hold",
+    );
+}
+
+/// Smaller floating-point numbers, integers and booleans, all exact.
+#[test]
+fn numbers_of_other_types_are_read_without_loss() {
+    let values = io::from_bytes::<f32>(include_bytes!("reference/io_small.safetensors")).unwrap();
+    let halves = [0.0, -0.0, 1.5, -65504.0, 2.0_f32.powi(-24), 2.0_f32.powi(-14), 0.333_251_95];
+    let special = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+    assert_same(&values["half"], &Value::new(Array1::from_iter(halves.into_iter().chain(special))));
+    assert_eq!(values["bool"].data(), array![1.0, 0.0].into_dyn());
+    for (name, bits) in [("int8", 8), ("int16", 16), ("int32", 32), ("int64", 64)] {
+        assert_eq!(values[name].data(), array![-(2.0_f32.powi(bits - 2)), 3.0].into_dyn());
+        assert_eq!(values[&format!("u{name}")].data(), array![2.0_f32.powi(bits - 1), 3.0].into_dyn());
+    }
+    // As PyTorch writes it: the upper half of an f32.
+    let header = br#"{"x":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    let bytes = [&length[..], header, &[0x80, 0x3f, 0x49, 0xc0]].concat();
+    assert_eq!(io::from_bytes::<f64>(&bytes).unwrap()["x"].data(), array![1.0, -3.140625].into_dyn());
 }
 
 /// Leaves, constants, labels and ties.
@@ -292,6 +322,27 @@ fn a_file_that_cannot_be_written_leaves_the_old_one() {
     assert_eq!(folder.names(), ["model.safetensors"]);
 }
 
+#[test]
+fn a_name_can_be_as_long_as_the_system_lets_it() {
+    let folder = Folder::new("long");
+    io::save(folder.0.join("x".repeat(255)), &Value::new(1.0)).unwrap();
+    assert_eq!(folder.names(), ["x".repeat(255)]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_where_nothing_is_yet_stays() {
+    let folder = Folder::new("dangling");
+    std::os::unix::fs::symlink("between", folder.0.join("link")).unwrap();
+    std::os::unix::fs::symlink(folder.file(), folder.0.join("between")).unwrap();
+    io::save(folder.0.join("link"), &Value::new(1.0)).unwrap();
+    assert!(folder.0.join("link").is_symlink() && folder.0.join("between").is_symlink());
+    assert_eq!(io::read::<f64>(folder.file()).unwrap()[""].item(), 1.0);
+    std::os::unix::fs::symlink("circle", folder.0.join("circle")).unwrap();
+    assert!(matches!(io::save(folder.0.join("circle"), &Value::new(1.0)), Err(Error::File { .. })));
+    assert!(folder.0.join("circle").is_symlink());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_and_the_permissions_of_a_file_stay() {
@@ -378,11 +429,11 @@ fn a_state_that_does_not_fit_changes_nothing() {
         assert_eq!(adam.load_state(&model, &state).unwrap_err().to_string(), message);
         assert_eq!(io::to_bytes(&adam.state(&model)).unwrap(), io::to_bytes(&good).unwrap());
     };
-    refused("0.steps", None, "Adam: state \"0.steps\" is missing, expected shape [] as the model has it");
+    refused("0.steps", None, "Adam: state \"0.steps\" is missing, expected a number");
     refused(
         "0.first_moment",
         Some(Value::zeros(3)),
-        "Adam: state \"0.first_moment\" has shape [3], expected shape [2] as the model has it",
+        "Adam: state \"0.first_moment\" has shape [3], expected shape [2], that of the parameter",
     );
     refused(
         "0.second_moment",
@@ -397,8 +448,15 @@ fn a_state_that_does_not_fit_changes_nothing() {
     refused(
         "0.velocity",
         Some(Value::zeros(2)),
-        "Adam: state \"0.velocity\" belongs to no parameter of the model; expected what this optimizer's `state` gives",
+        "Adam: state \"0.velocity\" belongs to no parameter of the model; expected the parameters' names, and after each first_moment, second_moment, steps",
     );
+    let mut sgd = Sgd::new(0.1).momentum(0.5);
+    let mut nameless = Nameless([Value::new(1.0), Value::new(2.0)]);
+    (&nameless.0[0] + &nameless.0[1]).backward();
+    sgd.step(&mut nameless);
+    let message = "Sgd: two parameters have the name \"\", expected names that differ";
+    assert_eq!(sgd.try_state(&nameless).unwrap_err().to_string(), message);
+    assert_eq!(sgd.load_state(&nameless, &Map::new()).unwrap_err().to_string(), message);
     let error = adam.try_state(&[Value::new(1.0)]).unwrap_err().to_string();
     assert!(
         error.starts_with("Adam: the model has 1 parameters, expected 2 as in the steps before"),
