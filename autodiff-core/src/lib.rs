@@ -46,7 +46,9 @@
 //! At points where a function has no derivative, its gradient is the subgradient of least norm: 0 for `|x|`,
 //! `relu` and the bounds of [`clamp`](Value::clamp) at their kinks; elements that tie in a maximum share it. In a
 //! product of a cotangent and a derivative, zero absorbs infinity, and a zero cotangent NaN: what a result does not
-//! depend on has no say in its gradient.
+//! depend on has no say in its gradient. Zero does so in every step, and some step can be infinite where the whole is not: the
+//! gradient of `x.sqrt().square()` at 0 is 0, as is that of `x.sigmoid().ln()` where the logistic function underflows. Write what has no
+//! such step: `x`, [`log_sigmoid`](Value::log_sigmoid).
 //!
 //! # When things are computed
 //!

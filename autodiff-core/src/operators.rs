@@ -157,3 +157,9 @@ impl<T: Scalar, B: Backend<T>> std::iter::Sum for Value<T, B> {
         values.reduce(|sum, x| sum + x).unwrap_or_else(|| Value::number(T::zero()))
     }
 }
+
+impl<'a, T: Scalar, B: Backend<T>> std::iter::Sum<&'a Value<T, B>> for Value<T, B> {
+    fn sum<I: Iterator<Item = &'a Self>>(values: I) -> Self {
+        values.cloned().sum()
+    }
+}

@@ -307,6 +307,7 @@ fn gradients_by_many_values_take_linear_time() {
     let x: Vec<V> = (0..200_000).map(|i| number(f64::from(i))).collect();
     let g = grad(|x: &Vec<V>| x.iter().map(|x| x * x).sum::<V>(), &x);
     assert!(g.iter().enumerate().all(|(i, g)| g.item() == 2.0 * i as f64));
+    assert_eq!(x[..4].iter().sum::<V>().item(), 6.0);
     let y = &x[1] * &x[2];
     let of: Vec<f64> = y.grad_of(&[&x[2], &x[1], &x[2], &x[3]]).iter().map(V::item).collect();
     assert_eq!(of, [1.0, 2.0, 1.0, 0.0]);

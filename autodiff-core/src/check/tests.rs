@@ -53,6 +53,15 @@ impl Rule<f64, Native> for Wrong {
     }
 }
 
+/// Of which five points see too little, and what they extrapolate to enough.
+#[test]
+fn functions_may_bend_within_a_step() {
+    let x = native::Value::new(1.0);
+    check_grads(|x| (30.0 * &x[0]).sin(), std::slice::from_ref(&x), 2).unwrap();
+    check_grads(|x| (20.0 * &x[0]).exp(), std::slice::from_ref(&x), 2).unwrap();
+    check_grads(|x| (1.1 - &x[0]).recip(), &[x], 1).unwrap();
+}
+
 fn check(wrong: Wrong) -> Result<(), Error> {
     let x = native::Value::new(ndarray::array![0.5, -1.0]);
     check_grads(|x| Value::apply(wrong, &[&x[0]]).sin(), &[x], 2)
