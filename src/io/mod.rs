@@ -87,16 +87,17 @@
 //! # Ok::<(), io::Error>(())
 //! ```
 
+mod file;
+mod format;
+
 use crate::nn::{Parameters, Path as Name};
 use crate::{DefaultBackend, Scalar, Value};
+use format::{Tensor, numbers};
 use ndarray::ArrayD;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
-use std::borrow::Cow;
+use safetensors::tensor::{SafeTensors, TensorView, View};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// A file that cannot be written or read, or that does not fit a model. No file and no model has changed.
 #[derive(thiserror::Error)]
@@ -220,7 +221,7 @@ pub fn save<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(
 ) -> Result<(), Error> {
     let path = path.as_ref();
     let bytes = to_bytes(model).map_err(within(path))?;
-    replace(path, &bytes).map_err(|cause| Error::File { path: path.into(), cause })
+    file::replace(path, &bytes).map_err(|cause| Error::File { path: path.into(), cause })
 }
 
 /// Reads the file at `path` into `model`, which has values of the same names and shapes.
@@ -364,138 +365,6 @@ fn distinct<T: Scalar>(values: &[(String, &Value<T>)]) -> Result<(), Error> {
     }
 }
 
-/// A value as the format sees it.
-struct Tensor<'a, T: Scalar>(&'a Value<T>);
-
-impl<T: Scalar> View for Tensor<'_, T> {
-    fn dtype(&self) -> Dtype {
-        if T::NAME == "f64" { Dtype::F64 } else { Dtype::F32 }
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.0.shape()
-    }
-
-    fn data_len(&self) -> usize {
-        self.0.len() * size_of::<T>()
-    }
-
-    /// The elements in row-major order, each from its lowest byte to its highest.
-    fn data(&self) -> Cow<'_, [u8]> {
-        let data = self.0.data();
-        let rows = data.as_standard_layout();
-        let numbers = rows.as_slice().expect("row-major arrays are slices");
-        let bytes = if T::NAME == "f64" {
-            bytes_of(numbers, |x| x.as_f64().to_le_bytes())
-        } else {
-            bytes_of(numbers, |x| (x.as_f64() as f32).to_le_bytes())
-        };
-        Cow::Owned(bytes)
-    }
-}
-
-fn bytes_of<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    numbers.iter().map(|&x| bytes(x)).collect::<Vec<_>>().into_flattened()
-}
-
-/// The numbers of a type, or, where they are not all exact in `T`, what they are and what was expected.
-fn numbers<T: Scalar>(dtype: Dtype, bytes: &[u8]) -> Result<Vec<T>, (String, String)> {
-    let exact = |integers: Vec<i128>| {
-        // An integer of more digits than a number has is rounded.
-        let inexact = integers.iter().find(|&&x| T::of(x as f64).as_f64() as i128 != x);
-        match inexact {
-            Some(x) => Err((format!("holds {x}"), format!("integers that {} can hold", T::NAME))),
-            None => Ok(integers.into_iter().map(|x| T::of(x as f64)).collect()),
-        }
-    };
-    match dtype {
-        Dtype::F64 if T::NAME == "f64" => Ok(of(bytes, |x| T::of(f64::from_le_bytes(x)))),
-        Dtype::F32 => Ok(of(bytes, |x| T::of(f32::from_le_bytes(x).into()))),
-        Dtype::F16 => Ok(of(bytes, |x| T::of(half(u16::from_le_bytes(x))))),
-        // The upper half of an f32.
-        Dtype::BF16 => Ok(of(bytes, |[low, high]| T::of(f32::from_le_bytes([0, 0, low, high]).into()))),
-        Dtype::BOOL | Dtype::U8 => exact(of(bytes, |[x]: [u8; 1]| x.into())),
-        Dtype::I8 => exact(of(bytes, |x| i8::from_le_bytes(x).into())),
-        Dtype::U16 => exact(of(bytes, |x| u16::from_le_bytes(x).into())),
-        Dtype::I16 => exact(of(bytes, |x| i16::from_le_bytes(x).into())),
-        Dtype::U32 => exact(of(bytes, |x| u32::from_le_bytes(x).into())),
-        Dtype::I32 => exact(of(bytes, |x| i32::from_le_bytes(x).into())),
-        Dtype::U64 => exact(of(bytes, |x| u64::from_le_bytes(x).into())),
-        Dtype::I64 => exact(of(bytes, |x| i64::from_le_bytes(x).into())),
-        other => {
-            let expected = format!("a type that {} holds without loss", T::NAME);
-            Err((format!("has elements of type {other}"), expected))
-        }
-    }
-}
-
-fn of<V, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> V) -> Vec<V> {
-    bytes.as_chunks().0.iter().map(|&chunk| number(chunk)).collect()
-}
-
-/// The number with these bits in IEEE 754's binary16.
-fn half(bits: u16) -> f64 {
-    let (exponent, digits) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    let magnitude = match exponent {
-        0 => digits * 2.0_f64.powi(-24),
-        31 if digits == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1024.0 + digits) * 2.0_f64.powi(exponent - 25),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
-}
-
 fn within(path: &Path) -> impl Fn(Error) -> Error {
     move |error| Error::In { path: path.into(), cause: Box::new(error) }
-}
-
-/// Puts a file with these bytes in the place of the one at `path`, or, where something fails, leaves that one as it is.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = destination(path);
-    let permissions = match fs::metadata(&target) {
-        Ok(old) if !old.is_file() => {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is there, and not a file"));
-        }
-        // What may not be written is not replaced, either.
-        Ok(old) => File::options().write(true).open(&target).map(|_| Some(old.permissions()))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    // Beside it, since only within a file system is a file moved at once.
-    let (mut file, beside) = create_in(target.parent().unwrap_or(Path::new("")))?;
-    let write = || {
-        permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
-        file.write_all(bytes)?;
-        // Or the name could reach the disk before the numbers.
-        file.sync_all()?;
-        fs::rename(&beside, &target)
-    };
-    write().inspect_err(|_| {
-        // What failed first is what the caller learns.
-        let _ = fs::remove_file(&beside);
-    })
-}
-
-/// Where a chain of links leads, to a file or to where none is yet; that it leads nowhere is told by what is asked of it.
-fn destination(path: &Path) -> PathBuf {
-    const LINKS: usize = 40; // as many as Linux follows
-    let next = |path: &PathBuf| {
-        let link = fs::read_link(path).ok()?;
-        Some(path.parent().map_or(link.clone(), |folder| folder.join(&link)))
-    };
-    let chain = std::iter::successors(Some(path.to_path_buf()), next);
-    chain.take(LINKS + 1).last().expect("the path itself is the first")
-}
-
-/// A new file, and its path.
-fn create_in(folder: &Path) -> io::Result<(File, PathBuf)> {
-    loop {
-        // Keys of hashes are random.
-        let number = RandomState::new().hash_one(std::process::id());
-        let path = folder.join(format!(".autodiff-{number:016x}"));
-        match File::options().write(true).create_new(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            result => return Ok((result?, path)),
-        }
-    }
 }
