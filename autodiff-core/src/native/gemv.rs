@@ -116,7 +116,8 @@ const TOGETHER: usize = 4;
 /// length of such a chain.
 const CHAIN: usize = 512;
 
-/// Of each row of `a` and each of `N` columns.
+/// Of each row of `a` and each of `N` columns; from the last row to the first: a gradient then adds rows up from the first, which were
+/// read last and are still in a cache.
 #[inline(always)]
 fn dots<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
     a: ArrayView2<'_, T>,
@@ -124,13 +125,13 @@ fn dots<F: MulAdd, T: Scalar, const N: usize, const AHEAD: bool>(
     sums: &mut [T],
 ) {
     let (m, k) = a.dim();
-    let ahead = TOGETHER as isize * a.strides()[0];
+    let ahead = -(TOGETHER as isize) * a.strides()[0];
     let row = |i: usize| a.index_axis_move(Axis(0), i).to_slice().expect("packed rows");
     let x: [&[T]; N] = std::array::from_fn(|j| &x[j * k..(j + 1) * k]);
     for start in (0..k).step_by(LANES * CHAIN) {
         let part = start..k.min(start + LANES * CHAIN);
         let x = x.map(|x| &x[part.clone()]);
-        for i in (0..m - m % TOGETHER).step_by(TOGETHER) {
+        for i in (0..m - m % TOGETHER).step_by(TOGETHER).rev() {
             let rows = std::array::from_fn(|r| &row(i + r)[part.clone()]);
             let found = dot::<F, T, TOGETHER, N, AHEAD>(rows, x, ahead);
             for (j, found) in found.into_iter().enumerate() {
