@@ -90,7 +90,7 @@
 mod file;
 mod format;
 
-use crate::nn::{Parameters, Path as Name};
+use crate::nn::{Parameters, Path as Name, repeated_name};
 use crate::{DefaultBackend, Scalar, Value};
 use format::{Tensor, numbers};
 use ndarray::ArrayD;
@@ -357,12 +357,8 @@ fn fresh<T: Scalar>(
     Ok(fresh)
 }
 
-fn distinct<T: Scalar>(values: &[(String, &Value<T>)]) -> Result<(), Error> {
-    let mut names = BTreeSet::new();
-    match values.iter().find(|(name, _)| !names.insert(name)) {
-        Some((name, _)) => Err(Error::Duplicate { name: name.clone() }),
-        None => Ok(()),
-    }
+fn distinct<V>(values: &[(String, V)]) -> Result<(), Error> {
+    repeated_name(values).map_or(Ok(()), |name| Err(Error::Duplicate { name: name.clone() }))
 }
 
 fn within(path: &Path) -> impl Fn(Error) -> Error {

@@ -1,4 +1,12 @@
-//! What writes [`Parameters`](crate::nn::Parameters) for structs.
+//! What writes [`Parameters`](crate::nn::Parameters) for structs, and what is asked of their names.
+
+use std::collections::BTreeSet;
+
+/// The first name that one before it has, too: implementations by hand can give such.
+pub(crate) fn repeated_name<V>(named: &[(String, V)]) -> Option<&String> {
+    let mut names = BTreeSet::new();
+    named.iter().map(|(name, _)| name).find(|name| !names.insert(*name))
+}
 
 /// Implements [`Parameters`](crate::nn::Parameters) for a struct, from the list of its fields that hold values.
 ///

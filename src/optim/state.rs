@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::step::{Slot, check_slots, values_of};
-use crate::nn::Parameters;
+use crate::nn::{Parameters, repeated_name};
 use autodiff_core::{Backend, Scalar, Value};
 use ndarray::ArrayD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,9 +83,8 @@ fn distinct<'a, T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(
     model: &'a P,
 ) -> Result<Vec<(String, &'a Value<T, B>)>, Error> {
     let parameters = model.named_parameters();
-    let mut names = BTreeSet::new();
-    match parameters.iter().find(|(name, _)| !names.insert(name)) {
-        Some((name, _)) => Err(Error::Duplicate { optimizer, name: name.clone() }),
+    match repeated_name(&parameters) {
+        Some(name) => Err(Error::Duplicate { optimizer, name: name.clone() }),
         None => Ok(parameters),
     }
 }
