@@ -90,7 +90,7 @@
 mod file;
 mod format;
 
-use crate::nn::{Parameters, Path as Name, repeated_name};
+use crate::nn::{Parameters, places, repeated_name};
 use crate::{DefaultBackend, Scalar, Value};
 use format::{Tensor, numbers};
 use ndarray::ArrayD;
@@ -303,14 +303,7 @@ pub fn assign<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(
     values: &BTreeMap<String, Value<T>>,
 ) -> Result<(), Error> {
     let fresh = fresh(&model.named_parameters(), values)?;
-    let mut places = Vec::with_capacity(fresh.len());
-    model.visit_mut(Name::ROOT, &mut |_, place| places.push(place));
-    assert_eq!(
-        places.len(),
-        fresh.len(),
-        "io: `visit` and `visit_mut` of the model's Parameters differ in the number of values"
-    );
-    for (place, value) in places.into_iter().zip(fresh) {
+    for (place, value) in places("io", model, fresh.len()).into_iter().zip(fresh) {
         *place = value;
     }
     Ok(())

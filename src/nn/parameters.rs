@@ -1,6 +1,24 @@
-//! What writes [`Parameters`](crate::nn::Parameters) for structs, and what is asked of their names.
+//! What writes [`Parameters`](crate::nn::Parameters) for structs, and what is asked of those who implement it.
 
+use super::{Parameters, Path};
+use autodiff_core::{Backend, Scalar, Value};
 use std::collections::BTreeSet;
+
+/// The places of a model's values, of which `visit` found `count`; `op` is what asks.
+pub(crate) fn places<'a, T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(
+    op: &str,
+    model: &'a mut P,
+    count: usize,
+) -> Vec<&'a mut Value<T, B>> {
+    let mut places = Vec::with_capacity(count);
+    model.visit_mut(Path::ROOT, &mut |_, value| places.push(value));
+    assert_eq!(
+        places.len(),
+        count,
+        "{op}: `visit` and `visit_mut` of the model's Parameters differ in the number of values"
+    );
+    places
+}
 
 /// The first name that one before it has, too: implementations by hand can give such.
 pub(crate) fn repeated_name<V>(named: &[(String, V)]) -> Option<&String> {

@@ -1,7 +1,7 @@
 //! What the steps of all optimisers have in common.
 
 use super::Error;
-use crate::nn::{Parameters, Path};
+use crate::nn::{Parameters, Path, places};
 use autodiff_core::native::all_finite;
 use autodiff_core::{Backend, Scalar, Value, memory};
 use ndarray::{ArcArray, ArrayD, IxDyn};
@@ -198,13 +198,7 @@ pub(super) fn take<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
 ) -> Result<(), Error> {
     let sources = gather(optimizer, &*model, gradients, slots)?;
     let scale = max_norm.map_or(T::one(), |max_norm| T::of(clipping::<T, B>(&sources, max_norm)));
-    let mut places = Vec::with_capacity(sources.len());
-    model.visit_mut(Path::ROOT, &mut |_, value| places.push(value));
-    assert_eq!(
-        places.len(),
-        sources.len(),
-        "{optimizer}: `visit` and `visit_mut` of the model's Parameters differ in the number of values"
-    );
+    let mut places = places(optimizer, model, sources.len());
     if slots.is_empty() {
         *slots = places.iter().map(|value| Slot::new(value)).collect();
     }
