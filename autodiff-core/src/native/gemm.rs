@@ -1,7 +1,7 @@
 //! One product, and those of a batch: through loops of our own, of which those for a vector or a few read the matrix once, or
 //! through `matrixmultiply`, which needs no particular machine; in parts, for as many threads as there is work for.
 
-use super::gemv::{Packed, are_few, gemv};
+use super::gemv::{Packed, are_few, are_short, gemv, gemv_in_chains};
 use super::matmul::{Batch, next};
 use super::tiles::{self, SmallTiles, Workspace};
 use crate::scalar::Scalar;
@@ -31,7 +31,7 @@ pub(super) fn gemm<T: Scalar>(
     beta: T,
     c: &mut ArrayViewMut2<'_, T>,
 ) {
-    in_parts(parts_of(&a, &b), alpha, a, b, beta, c, &mut Workspace::default());
+    in_parts(|loops| loops.parts(&a, &b), alpha, a, b, beta, c, &mut Workspace::default());
 }
 
 /// The products of a batch, which share what they can.
@@ -45,7 +45,7 @@ pub(super) fn products<T: Scalar>(batch: Batch<'_, T>) {
         if looks_ahead {
             workspace.look_ahead(next(&operands, i));
         }
-        let parts = if shared { parts_of(&a, &b) } else { 1 };
+        let parts = |loops: Loops| if shared { loops.parts(&a, &b) } else { 1 };
         in_parts(parts, T::one(), a, b, beta, c, &mut workspace);
     });
 }
@@ -62,13 +62,10 @@ pub(super) fn small_products<T: Scalar>(batch: Batch<'_, T>) -> Option<Batch<'_,
     None
 }
 
-fn parts_of<T>(a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> usize {
-    parts(a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols()))
-}
-
-/// The same in so many parts. Their number changes no bit: each element is added up in the same order.
+/// The same in as many parts as suit the loops that compute it. Their number changes no bit: each element is added up in the same
+/// order.
 fn in_parts<T: Scalar>(
-    parts: usize,
+    parts: impl FnOnce(Loops) -> usize,
     alpha: T,
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
@@ -84,9 +81,17 @@ fn in_parts<T: Scalar>(
     };
     let of_matrices = || if tiles::suit(&a, &b) { Loops::Tiles } else { Loops::Library };
     let loops = loops.unwrap_or_else(of_matrices);
+    let parts = parts(loops);
     let run = |operands, c, workspace: &mut _| loops.run(alpha, operands, beta, c, workspace);
-    if parts < 2 {
-        return run([a, b], c.view_mut(), workspace);
+    match loops {
+        _ if parts < 2 => return run([a, b], c.view_mut(), workspace),
+        Loops::Columns(Packed::Columns) if are_short(&a, parts) => {
+            return gemv_in_chains(alpha, a, b, beta, c.view_mut());
+        }
+        Loops::Rows(Packed::Columns) if are_short(&b.t(), parts) => {
+            return gemv_in_chains(alpha, b.t(), a.t(), beta, c.view_mut().reversed_axes());
+        }
+        _ => {}
     }
     let mut tasks = Vec::with_capacity(parts);
     share(parts, [a, b], c.view_mut(), &mut tasks);
@@ -134,6 +139,20 @@ enum Loops {
 }
 
 impl Loops {
+    /// The parts that a product is to be shared in.
+    fn parts<T>(self, a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> usize {
+        /// Elements of a matrix that are worth a thread: what bounds a product with a vector is how fast they are read.
+        const WORTH_A_THREAD: usize = 1 << 17;
+        match self {
+            Loops::Tiles | Loops::Library => {
+                parts(a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols()))
+            }
+            Loops::Columns(_) | Loops::Rows(_) => {
+                (a.len().max(b.len()) / WORTH_A_THREAD).clamp(1, rayon::current_num_threads())
+            }
+        }
+    }
+
     fn run<T: Scalar>(
         self,
         alpha: T,
@@ -242,6 +261,10 @@ pub(super) mod tests {
             (200, 300, 3),
             (2, 9, 70),
             (17, 5, 16),
+            // Many short columns.
+            (20, 3000, 1),
+            (3, 3000, 20),
+            (20, 3000, 3),
             // The transposed product is computed, of the whole and not of parts; and of a few columns, tiles are narrower.
             (8, 1200, 48),
         ] {
@@ -251,7 +274,7 @@ pub(super) mod tests {
                     let mut c = Array2::from_elem((m, n), T::of(0.25));
                     let (a, b, c_view) = (a.view(), b.view(), &mut c.view_mut());
                     // All that `gemm` decides, but the number of parts.
-                    in_parts(parts, T::of(0.5), a, b, T::one(), c_view, &mut Workspace::default());
+                    in_parts(|_| parts, T::of(0.5), a, b, T::one(), c_view, &mut Workspace::default());
                     c
                 };
                 let whole = product(1);
@@ -265,5 +288,26 @@ pub(super) mod tests {
     fn parts_change_no_bit() {
         parts_change_no_bit_of::<f64>();
         parts_change_no_bit_of::<f32>();
+    }
+
+    /// Of a matrix that is large enough to be shared among several, however it lies.
+    #[test]
+    fn threads_change_no_bit_of_products_with_vectors() {
+        for ((m, k), column_major) in
+            [(30, 20_000), (20_000, 30)].into_iter().flat_map(|dim| [(dim, false), (dim, true)])
+        {
+            let (a, b) = (matrix::<f64>((m, k), column_major), matrix((k, 1), false));
+            let product = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+                let mut c = Array2::from_elem((m, 1), 0.25);
+                pool.install(|| gemm(1.5, a.view(), b.view(), 0.5, &mut c.view_mut()));
+                c
+            };
+            let (one, [want, size]) = (product(1), plain(1.5, &a, &b, 0.5, &Array2::from_elem((m, 1), 0.25)));
+            assert!(
+                one.iter().zip(&want).zip(&size).all(|((y, want), size)| (y - want).abs() <= 1e-14 * size)
+            );
+            assert!([2, 3, 5].into_iter().all(|threads| product(threads) == one), "{m} by {k}");
+        }
     }
 }

@@ -4,7 +4,8 @@ use super::gemm::scaled;
 use super::math::MulAdd;
 use super::simd::{self, Kernel, LINE};
 use crate::scalar::Scalar;
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use crate::threads;
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use smallvec::SmallVec;
 
 /// Which of a matrix's rows and columns lie in one piece each.
@@ -37,16 +38,55 @@ pub(super) fn gemv<T: Scalar>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
     beta: T,
-    mut c: ArrayViewMut2<'_, T>,
+    c: ArrayViewMut2<'_, T>,
 ) {
+    let mut sums = SmallVec::<[T; 32]>::from_elem(T::zero(), c.len());
+    products(packed, a, b, &mut sums);
+    finish(alpha, &sums, beta, c);
+}
+
+/// Whether a matrix, whose columns are packed, has many, which are so short that so many parts of each would be read with many
+/// interruptions.
+pub(super) fn are_short<T>(a: &ArrayView2<'_, T>, parts: usize) -> bool {
+    a.nrows() * size_of::<T>() < parts * SHORT / 4 && a.ncols() >= 2 * CHAIN
+}
+
+/// The same for such a matrix, on several threads, of which each adds up some of the chains that one would.
+pub(super) fn gemv_in_chains<T: Scalar>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: ArrayViewMut2<'_, T>,
+) {
+    let chain = |i: usize| i * CHAIN..a.ncols().min((i + 1) * CHAIN);
+    let mut sums = vec![T::zero(); a.ncols().div_ceil(CHAIN) * c.len()];
+    let tasks: Vec<_> = sums.chunks_exact_mut(c.len()).enumerate().collect();
+    threads::each(tasks, |(i, sums)| {
+        let (a, b) = (a.slice(s![.., chain(i)]), b.slice(s![chain(i), ..]));
+        products(Packed::Columns, a, b, sums);
+    });
+    let (first, others) = sums.split_at_mut(c.len());
+    for part in others.chunks_exact(c.len()) {
+        first.iter_mut().zip(part).for_each(|(sum, &part)| *sum += part);
+    }
+    finish(alpha, first, beta, c);
+}
+
+/// The products, one column after another, for `sums` that are 0.
+fn products<T: Scalar>(packed: Packed, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, sums: &mut [T]) {
     let columns = b.t();
     let columns = columns.as_standard_layout();
     let x = columns.as_slice().expect("standard layout");
-    let mut sums = SmallVec::<[T; 32]>::from_elem(T::zero(), c.len());
     if !a.is_empty() {
-        simd::widest(Product { packed, a, x, sums: &mut sums });
+        simd::widest(Product { packed, a, x, sums });
     }
-    for (mut column, sums) in c.columns_mut().into_iter().zip(sums.chunks_exact(a.nrows().max(1))) {
+}
+
+/// `c = alpha sums + beta c`
+fn finish<T: Scalar>(alpha: T, sums: &[T], beta: T, mut c: ArrayViewMut2<'_, T>) {
+    let rows = c.nrows();
+    for (mut column, sums) in c.columns_mut().into_iter().zip(sums.chunks_exact(rows.max(1))) {
         match alpha == T::one() && beta == T::zero() {
             true => column.assign(&ArrayView1::from(sums)),
             false => {
