@@ -1,4 +1,4 @@
-//! The trait through which all arithmetic on arrays of more than a few elements goes.
+//! The trait through which elementwise operations, reductions, products and factorisations of more than a few elements go.
 
 use crate::native::{self, simd::Lanes};
 use crate::rules::elementwise::Select;

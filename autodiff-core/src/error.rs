@@ -318,7 +318,7 @@ pub enum Error {
     },
     /// The gradient of an intermediate value that was not kept.
     #[error(
-        "grad: the gradient of this intermediate value (op \"{op}\", shape {shape:?}) is not kept; call retain_grad() on it before backward()"
+        "grad: the gradient of this intermediate value (op \"{op}\", shape {shape:?}) is not kept; call retain_grad() on it before backward(), or make it a leaf: Value::new(x.data())"
     )]
     NotRetained {
         /// The operation that made the value.

@@ -4,8 +4,8 @@
 //! sweep a function of a product, `tanh(a b)`, has been computed alone, and its derivative takes the exponential again.
 //! A tangent that is there when the product needs its operand is computed with it, in one pass.
 //!
-//! An operation is followed where its tangent waits until it is looked at, or is a mere view or copy, so that it costs
-//! nothing or little if it never is. What comes of others, what other threads record, and all that depends on these, is left
+//! An operation is followed where its tangent waits until it is looked at, or is that of a linear map, which costs as little as the
+//! operation did, if it never is. What comes of others, what other threads record, and all that depends on these, is left
 //! to the sweep, which goes on from the tangents that are there.
 
 use crate::backend::Backend;

@@ -98,17 +98,21 @@ impl<T: Scalar> Turn<'_, T> {
         Some(part.tensor.clone())
     }
 
-    /// Puts the sum in the place of what was taken; nowhere, if that was forgotten meanwhile: as if it had been added before.
+    /// Puts the sum in the place of what was taken; nowhere, if any of that was forgotten meanwhile: as if this had been added before.
+    /// What was added since then stays.
     fn put(mut self, sum: Tensor<T>) {
         let taken = std::mem::take(&mut self.taken);
         let mut state = self.of.state();
         let parts = std::mem::take(&mut state.parts);
-        let (old, mut parts): (SmallVec<[_; 1]>, SmallVec<[_; 1]>) =
+        let (mut old, mut parts): (SmallVec<[Part<T>; 1]>, SmallVec<[_; 1]>) =
             parts.into_iter().partition(|part| taken.contains(&part.number));
+        state.parts.append(&mut parts);
         if old.len() == taken.len() {
             state.put(sum);
+        } else {
+            old.iter_mut().for_each(|part| part.is_taken = false);
+            state.parts.append(&mut old);
         }
-        state.parts.append(&mut parts);
         drop(state);
         drop(old);
     }
@@ -121,5 +125,29 @@ impl<T: Scalar> Drop for Turn<'_, T> {
                 part.is_taken = false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::Native;
+
+    /// One thread adds to what was there, while another forgets that, and adds something of its own.
+    #[test]
+    fn what_is_added_after_it_was_forgotten_stays() {
+        let of = |x: f64| Tensor::full(x, &[100]);
+        let gradient = GradientSum::default();
+        gradient.add::<Native>(of(1.0));
+        let mut turn = Turn { of: &gradient, taken: SmallVec::new() };
+        assert!(turn.take().is_some());
+        gradient.forget();
+        gradient.add::<Native>(of(2.0));
+        assert!(turn.take().is_some());
+        turn.put(of(7.0));
+        let sum = || gradient.get::<Native>().and_then(|sum| sum.view().first().copied());
+        assert_eq!(sum(), Some(2.0));
+        gradient.add::<Native>(of(3.0));
+        assert_eq!(sum(), Some(5.0), "it can be taken again");
     }
 }

@@ -16,7 +16,7 @@ use crate::value::Value;
 use ndarray::SliceInfoElem;
 use smallvec::SmallVec;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use triomphe::Arc;
 
 /// What a rule's derivative reads: the inputs and the output of one application of it.
@@ -144,7 +144,13 @@ impl<'a, T: Scalar, B: Backend<T>> Primal<'a, T, B> {
         rule: &dyn Rule<T, B>,
         tangents: impl Iterator<Item = (usize, &'t Value<T, B>)>,
     ) -> Option<Value<T, B>> {
-        let sum = tangents.filter_map(|(i, t)| self.tangent(rule, t, i)).reduce(|sum, part| sum + part)?;
+        let tangents: SmallVec<[_; 2]> = tangents.collect();
+        if tangents.is_empty() {
+            return None;
+        }
+        let each = || tangents.iter().filter_map(|&(i, t)| self.tangent(rule, t, i));
+        let all = rule.jvp_all(self, &tangents);
+        let sum = all.unwrap_or_else(|| each().reduce(|sum, part| sum + part))?;
         Some(match self.batch {
             None => sum.spread_to(self.node.shape()),
             Some(n) => sum.spread_to(&with_leading(n, self.node.shape())),
@@ -471,25 +477,28 @@ pub(crate) fn collected<T: Scalar, B: Backend<T>>(
 }
 
 /// Whether `root` was made from other leaves than those with the numbers `own`, which rise and are larger than those of all that was
-/// recorded before.
-pub(crate) fn is_made_from_others<T: Scalar, B: Backend<T>>(root: &Arc<Node<T, B>>, own: &[u64]) -> bool {
-    let mut pending = Frontier::default();
-    let mut next = Some(root);
-    while let Some(node) = next {
+/// recorded before. The numbers of what was not are added to `alone`, for the next search.
+pub(crate) fn is_made_from_others<T: Scalar, B: Backend<T>>(
+    root: &Arc<Node<T, B>>,
+    own: &[u64],
+    alone: &mut HashSet<u64>,
+) -> bool {
+    let Some(&first) = own.first() else { return true };
+    let (mut seen, mut stack) = (HashSet::new(), vec![root]);
+    // Each path ends at a leaf: depth first, one of others is soon found where there are many.
+    while let Some(node) = stack.pop() {
         match &node.source {
-            _ if own.first().is_none_or(|&first| node.id < first) => return true,
+            _ if node.id < first => return true,
             Source::Operation(operation) => {
-                for input in operation.all_tracked() {
-                    if let Err(place) = pending.find(input.id) {
-                        pending.insert(place, input.id, input);
-                    }
+                if !alone.contains(&node.id) && seen.insert(node.id) {
+                    stack.extend(operation.all_tracked());
                 }
             }
             _ if own.binary_search(&node.id).is_err() => return true,
             _ => {}
         }
-        next = pending.pop_last();
     }
+    alone.extend(seen);
     false
 }
 

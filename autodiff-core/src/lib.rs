@@ -4,8 +4,8 @@
 //! # Values
 //!
 //! A [`Value`] is a number or an n-dimensional array of `f64` or `f32`. Operations on values are NumPy's and
-//! `ndarray`'s, with broadcasting; numbers and arrays may stand on either side of an operator. [`operations`] lists them
-//! all, with their derivatives and conventions, and the names that NumPy and PyTorch have for them.
+//! `ndarray`'s, with broadcasting; numbers and arrays may stand on either side of an operator (on the left a number is an `f64`,
+//! rounded to the value's type). [`operations`] lists them all, with their derivatives and conventions, and the names that NumPy and PyTorch have for them.
 //!
 //! ```
 //! use autodiff_core::native::Value;
@@ -56,19 +56,27 @@
 //! extend an expression, which runs when its elements are looked at, when an operation of another kind (a product, a
 //! slice) needs them, or when `backward` ends. What runs together shares its passes over memory: the value of a loss and its
 //! gradients, read after `backward`, often take one. Results are those of one operation after the other, but for the
-//! rounding of sums, and do not depend on the number of threads. An expression keeps its operands alive until it has run;
+//! rounding of sums, and do not depend on the number of threads. (A reduction that two threads ask for at once may be computed with
+//! the expressions of either, and so added up in the order of either.) An expression keeps its operands alive until it has run;
 //! mistakes in shapes are still reported by the call that makes them.
+//!
+//! Large work is shared among the threads of `rayon`, and a thread that waits for others may run other tasks of `rayon`
+//! meanwhile, as `rayon` has it. Do not hold a lock, or a borrow of a `RefCell`, that such a task wants, while you call an operation,
+//! `backward` or [`data`](Value::data).
 //!
 //! Memory that large results leave when they are dropped is kept for the next, up to a [limit](memory::set_limit).
 //!
 //! # Errors
 //!
-//! A mistake in shapes, axes or indices panics at the caller's line, with what was got and what was expected. Every
-//! method that can fail has a `try_` twin that returns an [`Error`].
+//! A mistake in shapes, axes or indices panics at the caller's line, with what was got and what was expected. Such a
+//! method has a `try_` twin that returns an [`Error`]; one whose failure depends on the data, as `cholesky`'s does, returns a
+//! `Result` itself. What functions of yours give to [`custom_vjp`] and its kin, and what the maps of [`vjp`] and [`linearize`] are
+//! given, is checked with a panic alone.
 //!
 //! # Backends
 //!
-//! All arithmetic on more than a few numbers goes through a [`Backend`]: [`Native`] is pure Rust and the default of the
+//! Elementwise operations, reductions, products and factorisations of more than a few numbers go through a [`Backend`] (scans,
+//! orders, indexing and sums in place do not): [`Native`] is pure Rust and the default of the
 //! type `Value`. In an expression such as `Value::new(3.0)` Rust does not apply defaults of type parameters: import
 //! [`native::Value`], which has the backend chosen. [`check`] holds the suite that a backend of your own must pass.
 #![deny(unsafe_code)] // not `forbid`, which ndarray's s![] does not pass

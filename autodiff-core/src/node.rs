@@ -152,7 +152,7 @@ impl<T: Scalar, B: Backend<T>> Operation<T, B> {
         }
     }
 
-    /// One more than the last input's number.
+    /// The places for inputs. That of the second is empty in an operation on one number.
     pub fn count(&self) -> usize {
         match self {
             Operation::Numbers { nodes, .. } => nodes.len(),

@@ -318,10 +318,13 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         fn matmul, try_matmul(&self, other: impl Operand<T, B>) -> Self {
             let other = other.operand();
             let (left, right) = (self.shape(), other.shape());
-            for shape in [left, right] {
-                if shape.is_empty() {
-                    return Err(Error::Rank { op: "matmul", shape: shape.to_vec(), expected: "at least 1" });
-                }
+            if left.is_empty() || right.is_empty() {
+                return Err(Error::Operands {
+                    op: "matmul",
+                    shapes: vec![("left", left.to_vec()), ("right", right.to_vec())],
+                    problem: "a number has no axis to sum along".into(),
+                    expected: "at least 1 axis on each side; to scale, multiply with *",
+                });
             }
             let inner = (left[left.len() - 1], right[right.len().saturating_sub(2)]);
             if inner.0 != inner.1 {

@@ -279,7 +279,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         self.len() == 0
     }
 
-    /// The same value with a label, for errors and prints. It names the value in all clones.
+    /// The same value with a label, for errors and prints. It names the value in all clones; a constant, in those
+    /// made from then on.
     ///
     /// ```
     /// use autodiff_core::native::Value;

@@ -103,7 +103,11 @@ impl<T: Scalar> Module<T> for BatchNorm<T> {
         let running = |old: &Value<T>, new: Value<T>| {
             let moment = old.detach() * rest + new.detach() * part;
             // Looked at, so that it does not keep the batch.
-            Value::constant(moment.data())
+            let moment = Value::constant(moment.data());
+            match old.label() {
+                Some(label) => moment.with_label(label),
+                None => moment,
+            }
         };
         self.running_mean = running(&self.running_mean, mean);
         self.running_variance = running(&self.running_variance, variance * T::of(n / (n - 1.0)));

@@ -1,7 +1,7 @@
 //! Layers, and what they share with every other struct of values: [`Parameters`].
 //!
 //! A [`Module`] maps a value to a value. [`Linear`] is one, [`Sequential`] is a chain of them, every function
-//! `Fn(&Value) -> Value` is one, and so is any struct that implements the trait's one method.
+//! `Fn(&Value) -> Value` is one, and so is any struct that has [`Parameters`] and implements `forward`.
 //!
 //! ```
 //! use autodiff::Value;

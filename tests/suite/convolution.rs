@@ -175,6 +175,32 @@ fn derivatives() {
     check_grads(|x| x[0].square().avg_pool1d(pool), &[distinct], 2).unwrap();
 }
 
+/// What no window reaches is a constant 0, whose infinite derivative has no say.
+#[test]
+fn places_that_no_kernel_reaches_have_no_say() {
+    let x = V::new(array![[[1.0, 4.0]]]);
+    for (length, stride, more) in [(1, 2, 0), (2, 3, 0), (2, 2, 1)] {
+        let k = V::new(ArrayD::<f64>::ones(vec![1, 1, length]));
+        let y = x.conv_transpose1d(&k, Conv { stride: [stride], ..Conv::default() }, [more]).sqrt().sum();
+        let g = y.grad_of(&[&x, &k]);
+        let weight = length as f64;
+        assert_same(&g[0], &[1, 1, 2], &[0.5 * weight, 0.25 * weight]);
+        assert_same(&g[1], &[1, 1, length], &vec![1.5; length]);
+        let bend = g[1].sum().grad_of(&[&k]);
+        assert_same(&bend[0], &[1, 1, length], &vec![-0.75; length]);
+    }
+    let (x, k) = (V::new(array![[[[1.0, 4.0], [9.0, 16.0]]]]), V::new(array![[[[1.0]]]]));
+    let y = x.conv_transpose2d(&k, Conv { stride: [2, 2], ..Conv::default() }, [0, 0]);
+    assert_same(&y.sqrt().sum().grad_of(&[&k])[0], &[1, 1, 1, 1], &[5.0]);
+    // And kernels that are infinite make what they reach infinite, and no more.
+    let y = V::new(array![[[2.0, 3.0]]]).conv_transpose1d(
+        array![[[f64::INFINITY]]],
+        Conv { stride: [2], ..Conv::default() },
+        [0],
+    );
+    assert_same(&y, &[1, 1, 3], &[f64::INFINITY, 0.0, f64::INFINITY]);
+}
+
 #[test]
 fn mistakes_are_named() {
     let of = |shape: &[usize]| Value::new(ArrayD::<f64>::zeros(shape));

@@ -91,8 +91,8 @@ fn products_name_both_shapes() {
     panics!(a.matmul(of(&[2])) => "matmul", "[2, 3]", "[2]");
     panics!(of(&[2]).matmul(of(&[3])) => "matmul", "[2]", "[3]");
     panics!(of(&[3]).matmul(&a) => "matmul", "[3]", "[2, 3]");
-    panics!(a.matmul(1.0) => "matmul", "[]", "at least 1");
-    panics!(V::new(1.0).matmul(&a) => "matmul", "[]", "at least 1");
+    panics!(a.matmul(1.0) => "matmul: left [2, 3], right []: a number", "at least 1 axis on each side", "with *");
+    panics!(V::new(1.0).matmul(&a) => "matmul: left [], right [2, 3]: a number", "at least 1 axis on each side");
     panics!(of(&[2, 2, 3]).matmul(of(&[3, 3, 2])) => "matmul", "[2, 2, 3]", "[3, 3, 2]", "broadcast");
     panics!(of(&[0, 2]).matmul(of(&[0, 2])) => "matmul", "[0, 2]");
     panics!(a.dot(of(&[4, 5])) => "dot: shapes [2, 3] and [4, 5]: axis 1 has length 3 and axis 0 has 4", "expected equal");

@@ -167,8 +167,24 @@ fn cumulative_logarithms<T: Real>() {
     let x = vector::<T>(&[-INF, -INF, 0.0, 1000.0]);
     let y = x.logcumsumexp(0);
     assert_same(&y, &[4], &[-INF, -INF, 0.0, 1000.0]);
-    // The first is the element itself.
-    assert_same(&gradients(&y, &[&x])[0], &[4], &[1.0, 0.0, 1.0, 1.0]);
+    // What is -inf has no say in the others.
+    assert_same(&gradients(&y, &[&x])[0], &[4], &[0.0, 0.0, 1.0, 1.0]);
+    assert_same(&vector::<T>(&[3.0, INF, 1.0]).logcumsumexp(0), &[3], &[3.0, INF, INF]);
+    assert_same(&vector::<T>(&[0.0, NAN, INF]).logcumsumexp(0), &[3], &[0.0, NAN, NAN]);
+    // Many equal ones, and one that is small beside them, either first or last.
+    let many = vector::<T>(&[0.5; 4096]).logcumsumexp(0);
+    let near = |y: &V<T>, place: isize, want: f64| {
+        assert_close(&y.slice(s![place]), &V::constant(T::of(want)), 4.0, "the logarithm of a sum");
+    };
+    near(&many, -1, 0.5 + 4096.0_f64.ln());
+    near(&vector::<T>(&[-9.0, 0.0]).logcumsumexp(0), 1, (-9.0_f64).exp().ln_1p());
+    near(&vector::<T>(&[0.0, -9.0]).logcumsumexp(0), 1, (-9.0_f64).exp().ln_1p());
+    // All directions side by side.
+    let x = vector::<T>(&[0.5, -1.0, 2.0]);
+    let matrix = jacobian(|x| x.logcumsumexp(0), &x);
+    let of_row = |i: usize| gradients(&x.logcumsumexp(0).slice(s![i]), &[&x]).remove(0);
+    let rows: Vec<f64> = (0..3).flat_map(|i| elements(&of_row(i))).collect();
+    assert_same(&matrix, &[3, 3], &rows);
     assert_same(&vector::<T>(&[]).logcumsumexp(0), &[0], &[]);
 }
 
@@ -278,7 +294,10 @@ fn norms<T: Real>() {
         ],
     );
     rows::<T>(|x| x.norm(T::neg_infinity()), &[(&[3.0, -2.0], &[2.0], &[0.0, -1.0])]);
-    rows::<T>(|x| x.norm(T::zero()), &[(&[3.0, 0.0, -2.0], &[2.0], &[0.0; 3])]);
+    rows::<T>(
+        |x| x.norm(T::zero()),
+        &[(&[3.0, 0.0, -2.0], &[2.0], &[0.0; 3]), (&[1.0, f64::NAN], &[2.0], &[0.0; 2])],
+    );
     for p in [0.5, 1.5, 3.0] {
         let x = vector::<T>(&[0.0, 0.0]);
         assert_same(&x.norm(T::of(p)), &[], &[0.0]);

@@ -177,6 +177,25 @@ fn what_a_checkpoint_captured_has_its_gradient() {
 }
 
 #[test]
+fn a_checkpoint_runs_once_more_for_all_tangents() {
+    let runs = AtomicUsize::new(0);
+    let runs: &'static AtomicUsize = Box::leak(Box::new(runs));
+    let f = |p: &[V; 3]| {
+        let [x, a, b] = p.clone();
+        let part = move |x: &V| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            (&a * x).sin() * &b
+        };
+        checkpoint(part, &x).sum()
+    };
+    let x = [0.5, 2.0, 3.0].map(|c| V::new(array![c, c + 1.0]));
+    let t = [1.0, -1.0, 0.5].map(|c| V::constant(array![c, 2.0]));
+    let plain = |p: &[V; 3]| ((&p[1] * &p[0]).sin() * &p[2]).sum();
+    close(&jvp(f, &x, &t).1, &jvp(plain, &x, &t).1.data());
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+}
+
+#[test]
 fn inside_no_grad_derivatives_are_constants() {
     let x = V::new(array![1.0, 2.0]);
     no_grad(|| {
@@ -202,6 +221,15 @@ fn a_custom_derivative_says_where_it_ends() {
     assert!(panic_of(|| hvp(|x| square(x).sum(), &x, &x)).starts_with(message));
     assert!(panic_of(|| grad(|x| grad(|x| square(x).sum(), x).sum(), &x)).starts_with(message));
     assert!(panic_of(|| jvp(square, &x, &x)).starts_with(message));
+    // Of values that are differentiated, but not of the direction: no gradient is taken for 0.
+    let message = "double: its derivative is asked for in a way that it does not support";
+    let double = |x: &V| custom_jvp("double", &[x], |x| x[0].square(), |x, _, t, _| 2.0 * &x[0] * t.data());
+    assert_eq!(jvp(double, &x, &x).1.data(), array![2.0, 8.0].into_dyn());
+    assert!(panic_of(|| double(&x).backward()).starts_with(message));
+    assert!(panic_of(|| grad(|x| double(x).sum(), &x)).starts_with(message));
+    let double = |x: &V| custom_vjp("double", &[x], |x| x[0].square(), |x, _, g, _| 2.0 * &x[0] * g.data());
+    assert_eq!(grad(|x| double(x).sum(), &x).data(), array![2.0, 4.0].into_dyn());
+    assert!(panic_of(|| jvp(double, &x, &x)).starts_with(message));
     // In one sweep with all directions all the same.
     assert_eq!(jacobian(|x| square(x).sum_keepdims(0), &x).data(), array![[2.0, 4.0]].into_dyn());
 

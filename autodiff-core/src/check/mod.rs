@@ -14,7 +14,7 @@ use ndarray::{ArrayD, Dimension, IxDyn};
 use std::fmt::Display;
 use std::ops::Range;
 
-/// How far apart two numbers may be, relative to the larger of 1 and the expected one.
+/// How far apart two numbers may be, relative to 1 and the size of the expected one together.
 #[derive(Clone, Copy, Debug)]
 struct Tolerance {
     /// Between an analytic and a numeric derivative.

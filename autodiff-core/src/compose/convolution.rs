@@ -113,27 +113,53 @@ impl Window<'_> {
         Ok(along.map(|((span, length), stride)| (length - span) / stride + 1).collect())
     }
 
+    /// Where an element of the window is at each of so many places.
+    fn at_places(&self, element: usize, places: &[usize]) -> Vec<SliceInfoElem> {
+        let mut info = vec![SliceInfoElem::from(..); 2 + places.len()];
+        let mut rest = element;
+        for axis in (0..places.len()).rev() {
+            let start = rest % self.lengths[axis] * self.dilation[axis];
+            rest /= self.lengths[axis];
+            let end = start + (places[axis] - 1) * self.stride[axis] + 1;
+            info[2 + axis] = SliceInfoElem::Slice {
+                start: start as isize,
+                end: Some(end as isize),
+                step: self.stride[axis] as isize,
+            };
+        }
+        info
+    }
+
+    /// The number of elements of the window.
+    fn count(&self) -> usize {
+        self.lengths.iter().product()
+    }
+
     /// What is in the window at each place: (batch, channels, elements of the window, places...).
     fn patches<T: Scalar, B: Backend<T>>(&self, x: &Value<T, B>) -> Result<Value<T, B>, Error> {
         let places = self.places(x.shape())?;
-        let count: usize = self.lengths.iter().product();
-        let part = |element: usize| {
-            let mut info = vec![SliceInfoElem::from(..); 2 + places.len()];
-            let mut rest = element;
-            for axis in (0..places.len()).rev() {
-                let start = rest % self.lengths[axis] * self.dilation[axis];
-                rest /= self.lengths[axis];
-                let end = start + (places[axis] - 1) * self.stride[axis] + 1;
-                info[2 + axis] = SliceInfoElem::Slice {
-                    start: start as isize,
-                    end: Some(end as isize),
-                    step: self.stride[axis] as isize,
-                };
-            }
-            x.try_slice(info)
-        };
-        let parts = (0..count).map(part).collect::<Result<Vec<_>, _>>()?;
+        let part = |element| x.try_slice(self.at_places(element, &places));
+        let parts = (0..self.count()).map(part).collect::<Result<Vec<_>, _>>()?;
         Value::try_stack(&parts, 2)
+    }
+
+    /// The transpose of [`patches`](Self::patches): the sum of what all windows have at a place, of `shape`. What no window reaches
+    /// is a constant 0.
+    fn folded<T: Scalar, B: Backend<T>>(
+        &self,
+        patches: &Value<T, B>,
+        shape: &Shape,
+    ) -> Result<Value<T, B>, Error> {
+        let places = &patches.shape()[3..];
+        let part = |element: usize| {
+            let mut one = vec![SliceInfoElem::from(..); patches.ndim()];
+            one[2] = SliceInfoElem::Index(element as isize);
+            let one = patches.try_slice(one)?;
+            let info = self.at_places(element, places).into();
+            Ok(Value::apply(Unslice { info, shape: shape.clone() }, &[&one]))
+        };
+        let first = part(0)?;
+        (1..self.count()).try_fold(first, |sum, element| sum.try_add(part(element)?))
     }
 }
 
@@ -330,7 +356,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         kernels.try_matmul(patches)?.try_reshape(&shape[..])
     }
 
-    /// A convolution, with the kernels reversed, of the elements moved apart by the stride.
+    /// Each element, times the kernels, where the window is that is at its place.
     fn convolve_transposed<const N: usize>(
         &self,
         op: &'static str,
@@ -356,14 +382,9 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             );
             return window.fail(self.shape(), problem);
         }
-        let mut apart = Shape::from_slice(self.shape());
-        let mut places = vec![SliceInfoElem::from(..); N + 2];
-        let mut ends = Vec::new();
-        for i in 0..N {
-            let length = &mut apart[2 + i];
-            *length =
-                length.saturating_sub(1).saturating_mul(stride[i]).saturating_add((*length > 0) as usize);
-            places[2 + i] = SliceInfoElem::Slice { start: 0, end: None, step: stride[i] as isize };
+        let (places, results) = (&self.shape()[2..], groups * own);
+        let mut whole: Shape = [self.shape()[0], results].into_iter().collect();
+        for (i, &length) in places.iter().enumerate() {
             if more[i] >= stride[i] && more[i] >= dilation[i] {
                 let problem = format!(
                     "{} more along axis {}, expected less than the stride or dilation",
@@ -372,30 +393,24 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 );
                 return window.fail(self.shape(), problem);
             }
-            let span = signed(dilation[i].saturating_mul(window.lengths[i] - 1));
-            let (start, end) = (span - signed(padding[i]), span - signed(padding[i]) + signed(more[i]));
-            ends.push((start, end));
-            if self.shape()[2 + i] == 0 || signed(*length) + start + end <= span {
+            let span = dilation[i].saturating_mul(window.lengths[i] - 1).saturating_add(1);
+            let moved = length.saturating_sub(1).saturating_mul(stride[i]);
+            let total = moved.saturating_add(span).saturating_add(more[i]);
+            if length == 0 || total <= padding[i].saturating_mul(2) {
                 return window.fail(self.shape(), format!("nothing is left along axis {}", 2 + i));
             }
+            whole.push(total);
         }
-        checked_size(op, &apart)?;
-        let x = match stride == [1; N] {
-            true => self.clone(),
-            false => Self::apply(Unslice { info: places.into(), shape: apart }, &[self]),
-        };
-        let by_group: Vec<usize> =
-            [groups, channels / groups, own].iter().chain(window.lengths).copied().collect();
-        let by_result: Vec<usize> =
-            [groups * own, channels / groups].iter().chain(window.lengths).copied().collect();
-        let mut reversed = vec![SliceInfoElem::from(..); N + 2];
-        reversed[2..].fill(SliceInfoElem::Slice { start: 0, end: None, step: -1 });
-        let kernels = kernels
-            .try_reshape(by_group)?
-            .try_swap_axes(1, 2)?
-            .try_reshape(by_result)?
-            .try_slice(reversed)?;
-        x.convolve(op, &kernels, &[1; N], &ends, &dilation, groups)
+        checked_size(op, &whole)?;
+        let kernels =
+            kernels.try_reshape([groups, channels / groups, own * window.count()])?.try_swap_axes(1, 2)?;
+        let inputs = [self.shape()[0], groups, channels / groups, places.iter().product()];
+        let parts = kernels.try_matmul(self.try_reshape(inputs)?)?;
+        let patches: Shape =
+            [self.shape()[0], results, window.count()].into_iter().chain(places.iter().copied()).collect();
+        let folded = window.folded(&parts.try_reshape(&patches[..])?, &whole)?;
+        let ends: Vec<(isize, isize)> = padding.iter().map(|&n| (-signed(n), -signed(n))).collect();
+        pad(op, &folded, &ends)
     }
 
     /// What is in each window, (batch, channels, elements, places...), and the shape of the whole with padding.

@@ -26,7 +26,7 @@ fn apply(name: &str, x: &[Value]) -> Value {
     operations![
         square recip sqrt rsqrt cbrt abs exp exp_m1 exp2 ln ln_1p log2 log10 sin cos tan asin acos atan sinh cosh tanh
         asinh acosh atanh sinc sigmoid softplus log_sigmoid selu silu gelu gelu_tanh mish softsign erf erfc erfinv
-        normal_cdf normal_pdf lgamma digamma;
+        normal_cdf log_normal_cdf normal_pdf lgamma digamma;
         pow hypot atan2 logaddexp logaddexp2 xlogy xlog1py remainder betaln
     ]
 }

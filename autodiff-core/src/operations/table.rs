@@ -16,7 +16,7 @@ pub(super) type Row = [&'static str; 4];
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         title: "Arithmetic",
-        about: "Under broadcasting; values, numbers and arrays on either side of an operator.",
+        about: "Under broadcasting; values, numbers and arrays on either side of an operator: on the left a number is an `f64`, rounded to the value's type.",
         rows: &[
             ["add", "`a + b`", "`a + b`", "1 and 1"],
             ["sub", "`a - b`", "`a - b`", "1 and -1"],
@@ -81,6 +81,7 @@ pub(super) const FAMILIES: &[Family] = &[
             ["erfc", "scipy.special.erfc", "erfc", ""],
             ["erfinv", "scipy.special.erfinv", "erfinv", ""],
             ["normal_cdf", "scipy.special.ndtr", "special.ndtr", ""],
+            ["log_normal_cdf", "scipy.special.log_ndtr", "special.log_ndtr", ""],
             ["normal_pdf", "scipy.stats.norm.pdf", "", ""],
             ["lgamma", "scipy.special.gammaln", "lgamma", ""],
             ["digamma", "scipy.special.digamma", "digamma", ""],
@@ -364,6 +365,8 @@ pub(super) const INTERNAL: &[&str] = &[
     "gelu_gate",
     "hook_grad",
     "inside",
+    "inverse_mills",
+    "inverse_mills_slope",
     "larger",
     "leaky_step",
     "ln_slope",

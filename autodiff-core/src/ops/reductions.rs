@@ -77,7 +77,8 @@ pub(super) fn norm<T: Scalar, B: Backend<T>>(
     }
     let sum = |terms: &Value<T, B>| Value::apply(Sum(along.clone()), &[terms]);
     if p == T::zero() {
-        return Ok(sum(&x.sign().abs()));
+        // NaN is not 0.
+        return Ok(sum(&try_where(&x.is_nan(), T::one(), x.sign().abs())?));
     }
     if p == T::one() {
         return Ok(sum(&x.abs()));

@@ -5,7 +5,7 @@ use super::index::places_along;
 use crate::backend::{Backend, Binary};
 use crate::error::{Error, twins};
 use crate::rows::{argsort, by_value, map_each_row};
-use crate::rules::{Cumsum, CumulativeExtremum, Recurrence, Take};
+use crate::rules::{Cumsum, CumulativeExtremum, LogCumsumexp, Recurrence, Take};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, resolve_axis};
 use crate::value::Value;
@@ -56,7 +56,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         /// assert_eq!(y.data(), ndarray::array![1000.0, 1000.0 + 2.0_f64.ln()].into_dyn());
         /// ```
         fn logcumsumexp, try_logcumsumexp(&self, axis: isize) -> Self {
-            self.scan("logcumsumexp", axis, |a, b| Self::try_stack(&[a, b], 0)?.try_logsumexp_axis(0))
+            let axis = resolve_axis("logcumsumexp", axis, self.shape())?;
+            Ok(Self::apply(LogCumsumexp { axis }, &[self]))
         }
 
         /// The largest of the elements up to each place along an axis, NaN from the first NaN on: NumPy's
@@ -161,24 +162,6 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             let place = |x: &T| sorted.partition_point(|y| by_value(y, x).is_lt());
             Ok(values.operand().tensor().view().map(place).into_shared())
         }
-    }
-
-    /// Pairs of ever longer stretches: as many levels as the length has binary digits.
-    fn scan(
-        &self,
-        op: &'static str,
-        axis: isize,
-        combine: impl Fn(&Self, &Self) -> Result<Self, Error>,
-    ) -> Result<Self, Error> {
-        let axis = resolve_axis(op, axis, self.shape())?;
-        let n = self.shape()[axis];
-        let (mut y, mut done) = (self.clone(), 1);
-        while done < n {
-            let longer = combine(&y.part(axis, 0..n - done), &y.part(axis, done..n))?;
-            y = Self::try_concat(&[&y.part(axis, 0..done), &longer], axis as isize)?;
-            done *= 2;
-        }
-        Ok(y)
     }
 
     fn order(&self, axis: usize, compare: impl Fn(&T, &T) -> Ordering) -> ArrayD<usize> {

@@ -2,7 +2,7 @@
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
-use crate::follow::Tangents;
+use crate::follow;
 use crate::graph::{self, Primal, Sweep};
 use crate::numbering;
 use crate::scalar::Scalar;
@@ -28,7 +28,8 @@ impl<T: Scalar, B: Backend<T>> Checkpoint<T, B> {
         if !graph::is_recording() {
             return f(x);
         }
-        let Run { inner, boundary, y } = Run::of(&f, x);
+        // Tangents of what is inside would keep it; those of the whole are taken from outside.
+        let Run { inner, boundary, y } = follow::followed_by_none(|| Run::of(&f, x));
         // An expression would keep its operands.
         Tensor::evaluate([y.tensor()]);
         let Some((root, leaf)) = y.tracked().zip(inner.tracked()) else { return y };
@@ -102,13 +103,20 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         self.vjp_all(at, g)?.swap_remove(i)
     }
-    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
-        graph::recorded(|| {
+    fn jvp_all(
+        &self,
+        at: &Primal<'_, T, B>,
+        tangents: &[(usize, &Value<T, B>)],
+    ) -> Option<Option<Value<T, B>>> {
+        Some(graph::recorded(|| {
             let Run { inner, boundary, y } = self.again(at);
-            let node = if i == 0 { inner.tracked()? } else { at.node(i)? };
-            let known = Tangents::from([(node.id, Some(t.clone()))]);
-            graph::forward(&[y.tracked()?], known, boundary, at.batch()).remove(0)
-        })
+            let node = |i: usize| if i == 0 { inner.tracked() } else { at.node(i) };
+            let known = tangents.iter().filter_map(|&(i, t)| Some((node(i)?.id, Some(t.clone()))));
+            graph::forward(&[y.tracked()?], known.collect(), boundary, at.batch()).remove(0)
+        }))
+    }
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
+        self.jvp_all(at, &[(i, t)])?
     }
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
         Some(self.clone().recorded())

@@ -95,7 +95,7 @@ impl<T: Scalar, B: Backend<T>> Custom<T, B> {
         i: usize,
         from: &[usize],
         like: &[usize],
-    ) -> Option<Value<T, B>> {
+    ) -> Value<T, B> {
         let zero = Value::new(ndarray::ArrayD::zeros(from));
         let found = self.stated(at, &zero, i, like);
         let Some(root) = found.tracked() else {
@@ -106,8 +106,10 @@ impl<T: Scalar, B: Backend<T>> Custom<T, B> {
             Derivative::Jvp(_) => direction.clone().sum_to(found.shape()),
         };
         let along = zero.tracked().expect("a leaf");
-        let found = graph::gradients(root, seed, None, &[along]).remove(0)?;
-        Some(if at.is_attached() { found } else { found.detach() })
+        // It may have been made from an input, while the direction came in as an array.
+        let found = graph::gradients(root, seed, None, &[along]).remove(0);
+        let found = found.unwrap_or_else(|| beyond(self.name));
+        if at.is_attached() { found } else { found.detach() }
     }
 }
 
@@ -132,14 +134,14 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Custom<T, B> {
         let input = at.shape(i);
         graph::recorded(|| match self.derivative {
             Derivative::Vjp(_) => Some(self.direct(at, g, i, &input)),
-            Derivative::Jvp(_) => self.transposed(at, g, i, &input, g.shape()),
+            Derivative::Jvp(_) => Some(self.transposed(at, g, i, &input, g.shape())),
         })
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let output = at.y();
         graph::recorded(|| match self.derivative {
             Derivative::Jvp(_) => Some(self.direct(at, t, i, output.shape())),
-            Derivative::Vjp(_) => self.transposed(at, t, i, output.shape(), t.shape()),
+            Derivative::Vjp(_) => Some(self.transposed(at, t, i, output.shape(), t.shape())),
         })
     }
     fn has_functions(&self) -> bool {
@@ -237,7 +239,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Hook<T, B> {
             "hook_grad: the function gave a gradient of shape {:?}, expected {expected:?}",
             found.shape()
         );
-        Some(found)
+        // It may have read values that are differentiated.
+        Some(if at.is_attached() { found } else { found.detach() })
     }
     fn jvp(&self, _: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
         Some(t.clone())

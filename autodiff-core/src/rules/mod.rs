@@ -27,7 +27,7 @@ pub(crate) use matmul::Matmul;
 pub(crate) use quantile::Quantile;
 pub(crate) use recurrence::Recurrence;
 pub(crate) use reduce::{Along, Extremum, LogSumExp, Mean, Softmax, Sum};
-pub(crate) use scan::{Cumsum, CumulativeExtremum};
+pub(crate) use scan::{Cumsum, CumulativeExtremum, LogCumsumexp};
 pub(crate) use take::{Put, Take};
 
 use crate::backend::{Backend, Binary, Unary};
@@ -66,6 +66,11 @@ pub(crate) trait Rule<T: Scalar, B: Backend<T>>: Debug + Send + Sync + 'static {
 
     /// The cotangents of all inputs, each of its input's shape, where one computation gives them, of a whole batch too.
     fn vjp_all(&self, _: &Primal<'_, T, B>, _: &Value<T, B>) -> Option<Vec<Option<Value<T, B>>>> {
+        None
+    }
+
+    /// The tangent of the output due to those of all these inputs, where one computation gives it, of a whole batch too.
+    fn jvp_all(&self, _: &Primal<'_, T, B>, _: &[(usize, &Value<T, B>)]) -> Option<Option<Value<T, B>>> {
         None
     }
 
@@ -256,6 +261,7 @@ table![
     Put,
     Cumsum,
     CumulativeExtremum,
+    LogCumsumexp,
     Recurrence,
     Quantile,
     linalg::Weigh,

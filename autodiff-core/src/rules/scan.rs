@@ -1,11 +1,12 @@
 //! Scans: each element of the result is a reduction of those up to its place along an axis.
 
 use super::linear::Linear;
-use super::{Case, Listed, Needs, Recorded, Rule};
-use crate::backend::{Backend, Binary};
+use super::{Case, Listed, Needs, Recorded, Recurrence, Rule};
+use crate::backend::{Backend, Binary, Unary};
 use crate::graph::Primal;
 use crate::ops::Mask;
 use crate::scalar::Scalar;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::value::Value;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMut1, Axis};
@@ -102,6 +103,95 @@ pub(super) fn cases<T: Scalar, B: Backend<T>>(
     let uses: [(&[usize], isize); 5] =
         [(&[5], 0), (&[2, 3], 1), (&[3, 2, 2], -3), (&[1, 2], 0), (&[0, 3], 0)];
     uses.map(|(shape, axis)| Case::new(name, &[(shape, -2.0..2.0)], move |x| f(&x[0], axis))).into()
+}
+
+/// `ln(cumsum(exp(x)))` along an axis.
+///
+/// Each element is `logaddexp` of that before and of its input. So its tangent is that of both, in these shares, and a cotangent goes
+/// to both: recurrences, in which nothing leaves the range of numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct LogCumsumexp {
+    pub axis: usize,
+}
+
+impl LogCumsumexp {
+    /// The shares of each result that are its input's, and those of the result before.
+    fn shares<T: Scalar, B: Backend<T>>(&self, at: &Primal<'_, T, B>) -> [Value<T, B>; 2] {
+        let (x, y) = (at.x(0), at.y());
+        let mut first = Shape::from_slice(y.shape());
+        first[self.axis] = 1;
+        let first = Value::from_parts(Tensor::full(T::neg_infinity(), &first), None);
+        let before =
+            Value::concat(&[first, y.part(self.axis, 0..y.shape()[self.axis] - 1)], self.axis as isize);
+        [x.zip(Binary::gap, &before).sigmoid(), before.zip(Binary::gap, &x).sigmoid()]
+    }
+
+    fn recurrence<T: Scalar, B: Backend<T>>(
+        &self,
+        share: &Value<T, B>,
+        part: &Value<T, B>,
+        reverse: bool,
+    ) -> Value<T, B> {
+        Value::apply(Recurrence { axis: self.axis, reverse, driven: true }, &[share, part])
+    }
+}
+
+/// The logarithms of the sums in a row, in its place: in units of the largest element so far, which is 1, and beside it.
+fn log_sums<T: Scalar>(mut row: ArrayViewMut1<'_, T>) {
+    let Some(&first) = row.first() else { return };
+    let (mut largest, mut beside) = (first, Compensated::<T>::default());
+    for y in row.iter_mut().skip(1) {
+        let x = *y;
+        if x > largest {
+            let all = (beside.total() + T::one()) * Unary::exp.call(largest - x);
+            beside = Compensated { sum: all, lost: T::zero() };
+            largest = x;
+        } else if x == largest {
+            beside.add(T::one());
+        } else {
+            beside.add(Unary::exp.call(x - largest));
+        }
+        *y = largest + Unary::ln_1p.call(beside.total());
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Rule<T, B> for LogCumsumexp {
+    fn name(&self) -> &'static str {
+        "logcumsumexp"
+    }
+    fn needs(&self, _: usize) -> Needs {
+        Needs { inputs: 1, output: true }
+    }
+    fn eval(&self, x: &[&Tensor<T>]) -> Tensor<T> {
+        let mut y = packed(x[0].view());
+        y.lanes_mut(Axis(self.axis)).into_iter().for_each(log_sums);
+        Tensor::new(y.into_shared())
+    }
+    fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        if g.is_empty() {
+            return Some(g.clone());
+        }
+        let [own, before] = self.shares(at);
+        let later = self.recurrence(&before, &g.zip(Binary::chain, &before), true);
+        Some((g + later).zip(Binary::chain, &own))
+    }
+    fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
+        if t.is_empty() {
+            return Some(t.clone());
+        }
+        let [own, before] = self.shares(at);
+        let part = t.zip(Binary::chain, &own);
+        Some(self.recurrence(&before, &part, false).zip(Binary::chain, &before) + part)
+    }
+    fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
+        Some(LogCumsumexp { axis: self.axis + 1 }.recorded())
+    }
+}
+
+impl<T: Scalar, B: Backend<T>> Listed<T, B> for LogCumsumexp {
+    fn cases() -> Vec<Case<T, B>> {
+        cases("logcumsumexp", Value::logcumsumexp)
+    }
 }
 
 /// The largest or smallest of the elements up to each place along an axis. Equal ones share the gradient equally.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// `f(x)`, of whose record only `x` and the result are kept: `f` runs once more when derivatives are asked for.
 ///
 /// A chain of n steps in about sqrt(n) checkpoints of as many steps needs memory for 2 sqrt(n) intermediate values, and
-/// one more evaluation. `f` must give the same result each time. It may use other values: they have their gradients.
+/// one more evaluation; in forward mode ([`jvp`](crate::jvp), [`hvp`](crate::hvp)) none is spared, since tangents can be differentiated
+/// again. `f` must give the same result each time. It may use other values: they have their gradients.
 ///
 /// ```
 /// use autodiff_core::{checkpoint, native::Value};

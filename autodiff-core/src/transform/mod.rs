@@ -26,6 +26,8 @@ use crate::parameters::{Parameters, Path};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use triomphe::Arc;
 
 /// What a function is given in the place of `x`, and what becomes of its results.
@@ -33,6 +35,8 @@ struct Inner<P> {
     x: P,
     /// The numbers of the leaves that stand for constants, rising.
     own: Vec<u64>,
+    /// Those of what is known to be made from these alone.
+    alone: Mutex<HashSet<u64>>,
 }
 
 impl<P> Inner<P> {
@@ -51,13 +55,17 @@ impl<P> Inner<P> {
             inner
         };
         let x = graph::recorded(|| replaced(x, inner));
-        Inner { x, own }
+        Inner { x, own, alone: Mutex::default() }
     }
 
     /// A result as it is handed out: a constant inside `no_grad`, and where it was made from constants alone, which are no leaves
     /// but here.
     fn outside<T: Scalar, B: Backend<T>>(&self, y: Value<T, B>) -> Value<T, B> {
-        let is_made_from_others = |node| self.own.is_empty() || graph::is_made_from_others(node, &self.own);
+        let is_made_from_others = |node| {
+            // What is locked is a set to which a search that has ended was added.
+            let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+            graph::is_made_from_others(node, &self.own, &mut alone)
+        };
         match graph::is_recording() && y.tracked().is_some_and(is_made_from_others) {
             true => y,
             false => y.detach(),

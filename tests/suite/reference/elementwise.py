@@ -19,6 +19,7 @@ unary = {
     "floor": (jnp.floor, -3, 3), "ceil": (jnp.ceil, -3, 3), "round": (jnp.round, -3, 3), "trunc": (jnp.trunc, -3, 3),
     "erf": (special.erf, -2, 2), "erfc": (special.erfc, -2, 2), "erfinv": (special.erfinv, -0.8, 0.8),
     "normal_cdf": (special.ndtr, -3, 3), "normal_pdf": (jax.scipy.stats.norm.pdf, -3, 3),
+    "log_normal_cdf": (special.log_ndtr, -6, 3),
     "lgamma": (special.gammaln, 0.5, 4), "digamma": (special.digamma, 0.5, 4),
     "log_sigmoid": (nn.log_sigmoid, -4, 4), "silu": (nn.silu, -4, 4),
     "gelu": (lambda x: nn.gelu(x, approximate=False), -4, 4), "gelu_tanh": (lambda x: nn.gelu(x, approximate=True), -4, 4),

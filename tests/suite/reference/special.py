@@ -199,6 +199,19 @@ def gaussians():
     one("erf", mp.erf, *odd(INF, flat(1)), points=tails)
     one("erfc", erfc, *ends(flat(2), flat(0)), points=tails)
     one("normal_cdf", cdf, *ends(flat(0), flat(1)), points=tails)
+
+    def log_cdf(x):
+        if x > -5:
+            ratio = mp.npdf(x) / cdf(x)
+            return mp.log1p(-cdf(-x)), ratio, -ratio * (x + ratio)
+        # Laplace's continued fraction for what pdf / cdf exceeds -x by.
+        rest = -x
+        for k in range(600, 1, -1):
+            rest = -x + k / rest
+        ratio = -x + 1 / rest
+        return -x * x / 2 - mp.log(ratio * mp.sqrt(2 * PI)), ratio, -ratio / rest
+
+    one("log_normal_cdf", log_cdf, *ends([-INF, INF, -1], flat(0)), points=tails, closed=True, asked=normal)
     # The second derivative is 0 at 1: there terms cancel.
     one("normal_pdf", mp.npdf, *ends(flat(0), flat(0)), points=tails,
         asked=lambda i, x, *rest: normal(i, x, *rest) and (i < 2 or abs(abs(x) - 1) > 0.01))

@@ -31,8 +31,8 @@ pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus, softplus_and_sigmoid};
 pub use real::Real;
 pub(crate) use special::{
-    acosh, asinh, atanh, erfinv, erfinv_slope, gauss, normal_cdf, normal_pdf, part, per_square, sigmoid2,
-    sinc,
+    acosh, asinh, atanh, erfinv, erfinv_slope, gauss, inverse_mills, inverse_mills_slope, log_normal_cdf,
+    normal_cdf, normal_pdf, part, per_square, sigmoid2, sinc,
 };
 pub(crate) use trig::{cos, far, sin, sine_and_cosine};
 

@@ -48,6 +48,45 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
     0.5 * (libm::erfc(z) - FRAC_2_SQRT_PI * gauss(z) * rest)
 }
 
+/// The logarithm of [`normal_cdf`], where that is below all numbers, too.
+pub(crate) fn log_normal_cdf(x: f64) -> f64 {
+    const LN_SQRT_2_PI: f64 = 0.918_938_533_204_672_8;
+    if x > 0.0 {
+        libm::log1p(-normal_cdf(-x))
+    } else if x > -FAR {
+        libm::log(normal_cdf(x))
+    } else {
+        -0.5 * x * x - libm::log(inverse_mills(x)) - LN_SQRT_2_PI
+    }
+}
+
+/// The inverse Mills ratio, `normal_pdf(x) / normal_cdf(x)`: the derivative of [`log_normal_cdf`].
+pub(crate) fn inverse_mills(x: f64) -> f64 {
+    if x <= -FAR { mills_excess(-x) - x } else { normal_pdf(x) / normal_cdf(x) }
+}
+
+/// The derivative of [`inverse_mills`], `-y (x + y)`.
+pub(crate) fn inverse_mills_slope(x: f64) -> f64 {
+    let y = inverse_mills(x);
+    match x {
+        // 1 is the last term of `1 - 1 / x^2 ..` that does not vanish beside it.
+        x if x < -1e9 => -1.0,
+        x if x <= -2.0 => -y * mills_excess(-x),
+        _ if y == 0.0 => 0.0,
+        x => -y * (x + y),
+    }
+}
+
+/// From where on the tail of the normal distribution is a continued fraction.
+const FAR: f64 = 5.0;
+
+/// What the inverse Mills ratio at `-x` exceeds `x` by, for `x` of at least 2: `1 / (x + 2 / (x + 3 / (x + ...)))`, Laplace's continued
+/// fraction (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 26.2.14).
+fn mills_excess(x: f64) -> f64 {
+    let terms = if x < FAR { 160 } else { 30 };
+    (1..terms).rev().fold(x, |rest, k| x + f64::from(k + 1) / rest).recip()
+}
+
 /// The inverse of `erf`, and what is missing from its rounding.
 fn erfinv_in_two(x: f64) -> (f64, f64) {
     // M. Giles, Approximating the erfinv function (GPU Computing Gems, 2011), for a start with 7 digits.

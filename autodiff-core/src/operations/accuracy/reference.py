@@ -62,6 +62,20 @@ def pdf(x):
     return mp.exp(-x * x / 2) / mp.sqrt(2 * PI)
 
 
+def log_cdf(x):
+    return mp.log(cdf(x)) if x > -30 else -x * x / 2 - mp.log(mills(x) * mp.sqrt(2 * PI))
+
+
+def mills(x):
+    """pdf(x) / cdf(x), far out by Laplace's continued fraction."""
+    if x > -30:
+        return pdf(x) / cdf(x)
+    rest = -x
+    for k in range(400, 0, -1):
+        rest = -x + k / rest
+    return rest
+
+
 def erfinv(x):
     if abs(x) < F("0.5"):
         return mp.erfinv(x)
@@ -152,6 +166,7 @@ unary = {
     "erfc": (mp.erfc, lambda x: -2 / mp.sqrt(PI) * mp.exp(-x * x), either(uniform(-6, 26), uniform(-2, 2), small)),
     "erfinv": (erfinv, lambda x: mp.sqrt(PI) / 2 * mp.exp(erfinv(x) ** 2), unit),
     "normal_cdf": (cdf, pdf, either(uniform(-37, 10), uniform(-2, 2), small)),
+    "log_normal_cdf": (log_cdf, mills, either(uniform(-40, 8), uniform(-6, 3), small, lambda: -spread(0, 500))),
     "normal_pdf": (pdf, lambda x: -x * pdf(x), either(uniform(-37, 37), uniform(-2, 2), small)),
     "lgamma": (lambda x: mp.log(abs(mp.gamma(x))) if x < 170 else mp.loggamma(x), mp.digamma, either(uniform(0.01, 4), uniform(-10, 0), uniform(0, 200), lambda: spread(-900, 900)),
                lambda y, x: x > 0 or abs(y) > 1, lambda y, x: x > 0 or abs(y) > 3),

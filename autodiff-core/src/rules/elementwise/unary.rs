@@ -228,6 +228,17 @@ unary! {
     /// The density of the normal distribution, `e^(-x^2 / 2) / sqrt(2 pi)`; `d/dx = -x y`.
     pub normal_pdf(x) = wide(math::normal_pdf, x); |x, y| -x.zip(Binary::chain, y); -2.0..2.0
 
+    /// `ln(normal_cdf(x))`, exact in both tails, however far; `d/dx = normal_pdf(x) / normal_cdf(x)`, the inverse
+    /// Mills ratio.
+    pub log_normal_cdf(x) = wide(math::log_normal_cdf, x); |x, _| x.inverse_mills(); -3.0..2.0
+
+    /// The derivative of `log_normal_cdf`.
+    pub(crate) inverse_mills(x) = wide(math::inverse_mills, x); |x, _| x.inverse_mills_slope(); -3.0..2.0
+
+    /// The derivative of `inverse_mills`.
+    pub(crate) inverse_mills_slope(x) = wide(math::inverse_mills_slope, x);
+        |x, y| { let h = x.inverse_mills(); -(y * (x + &h) + &h * (y + T::one())) }; -3.0..2.0
+
     /// `ln |Gamma(x)|`; `d/dx = digamma(x)`. It is +inf at 0 and at the negative integers. Near its zeros at
     /// negative numbers the error is absolute.
     pub lgamma(x) = wide(math::lgamma, x); |x, _| x.digamma(); 0.5..3.0
