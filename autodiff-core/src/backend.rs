@@ -74,8 +74,8 @@ pub enum Reduction {
 
 /// What computes: elementwise work, reductions and batched matrix products over `ndarray` views.
 ///
-/// On numbers, and on arrays of at most 16 elements, elementwise work and reductions take less time than a call with views:
-/// they are done without the backend, with the results of [`Native`](crate::Native).
+/// On numbers, and on arrays of at most 16 elements, elementwise work, reductions and products take less time than a call with
+/// views: they are done without the backend. Elementwise work and reductions have the results of [`Native`](crate::Native).
 ///
 /// Every method has a default, the pure-Rust kernel of [`Native`](crate::Native), so that a backend states only what it does
 /// better: one that overrides [`gemm`](Backend::gemm) alone gets batched products for it. Operands come in any
@@ -123,7 +123,8 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     /// Multiplies the matrices in the last two axes of `a` (..., m, k) and `b` (..., k, n).
     ///
     /// `a`, `b` and the result (`batch`, m, n) have the same number of axes; along each of the leading ones each
-    /// has length 1 or a common length. Where the result alone has length 1, products are summed.
+    /// has length 1 or a common length. Where the result alone has length 1, products are summed. Not called for one product of
+    /// matrices that have, as their product has, at most 16 elements.
     fn matmul(a: ArrayViewD<'_, T>, b: ArrayViewD<'_, T>, batch: &[usize]) -> ArrayD<T> {
         native::matmul(a, b, batch, |batch| {
             batch.each(|_, a, b, beta, c| Self::gemm(T::one(), a, b, beta, c))

@@ -144,6 +144,29 @@ pub(crate) fn permute<T: Scalar>(x: &Few<T>, axes: &[usize]) -> Arc<Few<T>> {
     Few::new(to, |y| gather(x.elements(), &to, strides, y))
 }
 
+/// Writes arrays of a few elements that are joined along an axis.
+pub(crate) fn concat<T: Scalar>(axis: usize, parts: &[&Few<T>], y: &mut [T]) {
+    let outer: usize = parts[0].shape()[..axis].iter().product();
+    let mut rest = y;
+    for i in 0..outer {
+        for part in parts {
+            let length = part.elements().len() / outer;
+            let (to, others) = rest.split_at_mut(length);
+            to.copy_from_slice(&part.elements()[i * length..(i + 1) * length]);
+            rest = others;
+        }
+    }
+}
+
+/// Adds the product of matrices, (m, k) and (k, n), to zeros: each sum of products in the order of the inner axis.
+pub(crate) fn matmul<T: Scalar>([k, n]: [usize; 2], a: &[T], b: &[T], y: &mut [T]) {
+    for (row, y) in a.chunks_exact(k).zip(y.chunks_exact_mut(n)) {
+        for (&a, b) in row.iter().zip(b.chunks_exact(n)) {
+            y.iter_mut().zip(b).for_each(|(y, &b)| *y += a * b);
+        }
+    }
+}
+
 /// Writes the elements of `x` that lie at these strides along the axes.
 fn gather<T: Scalar>(x: &[T], dims: &Dims, strides: [usize; AXES], y: &mut [T]) {
     let mut places = y.iter_mut();

@@ -21,7 +21,7 @@ use crate::rules::{
 use crate::scalar::Scalar;
 use crate::shape::{
     Axes, Lengths, Shape, broadcast, check_broadcast_to, check_slice, checked_size, copied, long_lengths,
-    reduced, resolve_axis, resolve_indices,
+    reduced, resolve_axis, resolve_indices, same,
 };
 use crate::value::{Operand, Value};
 use ndarray::{ArcArray, ArrayBase, ArrayViewD, Data, Dimension, IxDyn, SliceInfoElem, Zip};
@@ -560,7 +560,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         let axis = resolve_axis(op, axis, &vec![1; first.ndim() + 1])?;
         let mut expanded = Vec::with_capacity(parts.len());
         for (index, part) in parts.iter().map(Borrow::borrow).enumerate() {
-            if part.shape() != first.shape() {
+            if !same(part.shape(), first.shape()) {
                 let (got, first) = (part.shape().to_vec(), first.shape().to_vec());
                 return Err(Error::Join { op, axis, index, got, first, expected: "equal shapes" });
             }

@@ -433,6 +433,7 @@ impl<T: Scalar> Tensor<T> {
     pub fn reshape(&self, shape: &[usize]) -> Self {
         match self {
             _ if same(self.shape(), shape) => self.clone(),
+            Tensor::Scalar(x) => Self::full(*x, shape),
             Tensor::Few(few) => match Dims::of(shape) {
                 Some(dims) => Self::few(dims, |y| few::fill(y, few.elements())),
                 None => {
@@ -476,7 +477,14 @@ impl<T: Scalar> Tensor<T> {
     pub fn slice(&self, info: &[SliceInfoElem]) -> Self {
         let a = match self.ready() {
             Tensor::Array(a) => a,
-            other => return Self::new(other.view().slice(info).to_shared()),
+            other => {
+                let whole = other.view();
+                let part = whole.slice(info);
+                return match Dims::of(part.shape()) {
+                    Some(dims) => Self::few(dims, |y| few::fill(y, &part)),
+                    None => Self::new(part.to_shared()),
+                };
+            }
         };
         let shape = self.view().slice(info).raw_dim();
         let mut axis = 0..;
@@ -501,6 +509,14 @@ impl<T: Scalar> Tensor<T> {
 
     /// Zeros of `shape` with `self` in the place of a slice.
     pub fn unslice(&self, info: &[SliceInfoElem], shape: &[usize]) -> Self {
+        if let Some(dims) = Dims::of(shape) {
+            return Self::few(dims, |y| {
+                let mut whole =
+                    ArrayViewMutD::from_shape(IxDyn(shape), y).expect("an element for each place");
+                // As many elements: to compare the shapes would take longer than to copy them.
+                whole.slice_mut(info).iter_mut().zip(&self.view()).for_each(|(to, &x)| *to = x);
+            });
+        }
         let mut whole = memory::zeros(shape);
         copies::assign(whole.slice_mut(info), self.view());
         Self::new(whole.into_shared())
@@ -508,8 +524,13 @@ impl<T: Scalar> Tensor<T> {
 
     /// Adds `part` to a slice, in place; gives `self` back where it is not the only holder of its memory.
     pub fn add_to_slice(mut self, info: &[SliceInfoElem], part: &Tensor<T>) -> Result<Self, Self> {
+        let is_few = matches!(self, Tensor::Few(_));
         let Some(mut whole) = self.own_mut() else { return Err(self) };
-        copies::add_assign(whole.slice_mut(info), part.view());
+        let mut place = whole.slice_mut(info);
+        match is_few {
+            true => place.iter_mut().zip(&part.view()).for_each(|(sum, &x)| *sum += x),
+            false => copies::add_assign(place, part.view()),
+        }
         Ok(self)
     }
 
@@ -535,6 +556,9 @@ impl<T: Scalar> Tensor<T> {
 
     /// The parts one after the other along `axis`, in the order of memory that the first has.
     pub fn concat(axis: usize, parts: &[&Tensor<T>]) -> Self {
+        if let Some(few) = Self::concat_few(axis, parts) {
+            return few;
+        }
         let views: SmallVec<[ArrayViewD<'_, T>; 4]> = parts.iter().map(|p| p.view()).collect();
         let mut shape = Shape::from_slice(views[0].shape());
         shape[axis] = views.iter().map(|view| view.len_of(Axis(axis))).sum();
@@ -548,6 +572,20 @@ impl<T: Scalar> Tensor<T> {
             rest = others;
         }
         Self::new(whole.into_shared())
+    }
+
+    /// The same where all parts together are a few elements.
+    fn concat_few(axis: usize, parts: &[&Tensor<T>]) -> Option<Self> {
+        let mut all = SmallVec::<[&Few<T>; 4]>::new();
+        for part in parts {
+            match part.ready() {
+                Tensor::Few(few) => all.push(few),
+                _ => return None,
+            }
+        }
+        let mut shape = Shape::from_slice(all.first()?.shape());
+        shape[axis] = all.iter().map(|few| few.shape()[axis]).sum();
+        Some(Self::few(Dims::of(&shape)?, |y| few::concat(axis, &all, y)))
     }
 
     /// The elements at `places`, counted in row-major order, under `shape`.

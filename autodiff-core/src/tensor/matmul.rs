@@ -3,6 +3,7 @@
 use super::Tensor;
 use crate::backend::Backend;
 use crate::copies;
+use crate::few::{self, Dims};
 use crate::lazy::{self, Lazy};
 use crate::native::all_finite;
 use crate::program::MAX_AXES;
@@ -79,6 +80,9 @@ impl<T: Scalar> Tensor<T> {
 
     /// The product, which has no repeated axes.
     pub fn matmul_of_distinct<B: Backend<T>>(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Self {
+        if let Some(few) = Self::matmul_few(a, b, batch) {
+            return few;
+        }
         let leading = batch.len();
         let (k, n) = (b.shape()[leading], b.shape()[leading + 1]);
         let count: usize = batch.iter().product();
@@ -97,6 +101,19 @@ impl<T: Scalar> Tensor<T> {
             return Self::matmul_of_distinct::<B>(&rows, &matrix, &[]).reshape(&shape);
         }
         Self::new(B::matmul(a.view(), b.view(), batch).into_shared())
+    }
+
+    /// The product without the backend, where there are a few elements in each matrix.
+    fn matmul_few(a: &Tensor<T>, b: &Tensor<T>, batch: &[usize]) -> Option<Self> {
+        let ([m, k], &[_, n], []) = (a.shape(), b.shape(), batch) else { return None };
+        let dims = [[*m, n], [*m, *k], [*k, n]].map(|shape| Dims::of(&shape));
+        let [Some(dims), Some(_), Some(_)] = dims else { return None };
+        let mut places = [None, None];
+        let [place_a, place_b] = &mut places;
+        let ((from_a, of_a), (from_b, of_b)) = (a.packed(place_a), b.packed(place_b));
+        // None that has repetitions.
+        (from_a == a.shape() && from_b == b.shape())
+            .then(|| Self::few(dims, |y| few::matmul([*k, n], of_a, of_b, y)))
     }
 
     /// Whether this is a square matrix of ones on the diagonal and zeros elsewhere.
