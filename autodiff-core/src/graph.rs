@@ -487,14 +487,14 @@ pub(crate) fn is_made_from_others<T: Scalar, B: Backend<T>>(
     let (mut seen, mut stack) = (HashSet::new(), vec![root]);
     // Each path ends at a leaf: depth first, one of others is soon found where there are many.
     while let Some(node) = stack.pop() {
+        let is_own = || own.binary_search(&node.id).is_ok();
         match &node.source {
             _ if node.id < first => return true,
-            Source::Operation(operation) => {
-                if !alone.contains(&node.id) && seen.insert(node.id) {
-                    stack.extend(operation.all_tracked());
-                }
-            }
-            _ if own.binary_search(&node.id).is_err() => return true,
+            Source::Operation(operation) => match alone.contains(&node.id) || !seen.insert(node.id) {
+                true => {}
+                false => stack.extend(operation.all_tracked()),
+            },
+            _ if !is_own() => return true,
             _ => {}
         }
     }
