@@ -5,7 +5,8 @@
 //!
 //! A [`Value`] is a number or an n-dimensional array of `f64` or `f32`. Operations on values are NumPy's and
 //! `ndarray`'s, with broadcasting; numbers and arrays may stand on either side of an operator (on the left a number is an `f64`,
-//! rounded to the value's type). [`operations`] lists them all, with their derivatives and conventions, and the names that NumPy and PyTorch have for them.
+//! rounded to the value's type). [`operations`] lists them all, with their derivatives and conventions, and the names that
+//! NumPy and PyTorch have for them.
 //!
 //! ```
 //! use autodiff_core::native::Value;

@@ -250,7 +250,7 @@ reductions! {
         |x, along| reductions::spread(x, along, ddof, true);
     /// The vector norm of order `p`, `sum(|x|^p)^(1/p)`, at any magnitude: the largest absolute value for +inf, the
     /// smallest for -inf, the number of elements other than 0 for 0. The gradient at 0 is 0. For `p > 1`, infinite elements share
-    /// the gradient.
+    /// the gradient. An infinite order is an error of nothing.
     norm, norm_axis, norm_keepdims, try_norm, try_norm_axis, try_norm_keepdims(p: T):
         |x, along| reductions::norm(x, along, p);
     /// The median: the element in the middle, or the mean of the two; NaN if an element is. Elements equal to it share the

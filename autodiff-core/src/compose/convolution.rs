@@ -356,7 +356,8 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         kernels.try_matmul(patches)?.try_reshape(&shape[..])
     }
 
-    /// Each element, times the kernels, where the window is that is at its place.
+    /// The sum of the kernels times each element, where the window is at the element's place: no other place is looked at, as those are
+    /// between elements that a stride moves apart.
     fn convolve_transposed<const N: usize>(
         &self,
         op: &'static str,

@@ -69,7 +69,7 @@ pub(crate) fn inverse_mills(x: f64) -> f64 {
 pub(crate) fn inverse_mills_slope(x: f64) -> f64 {
     let y = inverse_mills(x);
     match x {
-        // 1 is the last term of `1 - 1 / x^2 ..` that does not vanish beside it.
+        // Of `1 - 1 / x^2 + ...` nothing but 1 is left.
         x if x < -1e9 => -1.0,
         x if x <= -2.0 => -y * mills_excess(-x),
         _ if y == 0.0 => 0.0,
