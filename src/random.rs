@@ -24,6 +24,8 @@ use rand::{Rng, RngExt};
 /// let x: Value = rand(1000, &mut rng(0));
 /// assert!(x.min().item() >= 0.0 && x.max().item() < 1.0);
 /// assert_eq!(x.data(), rand::<f64>(1000, &mut rng(0)).data());
+/// let u: f64 = rand((), &mut rng(0)).item();      // a number
+/// assert_eq!(u, x.data()[0]);
 /// ```
 ///
 /// # Panics

@@ -127,7 +127,7 @@ pub(crate) fn resolve_axis(op: &'static str, axis: isize, shape: &[usize]) -> Re
     }
 }
 
-/// A shape as a user asks for it: lengths, of which one may be -1, "as many as there are left".
+/// A shape as a user asks for it: lengths, of which one may be -1, "as many as there are left"; `()` for that of a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lengths(SmallVec<[isize; 4]>);
 
@@ -166,6 +166,7 @@ macro_rules! length_literal {
     ($($int:ty),*) => { $(impl LengthLiteral for $int { fn length(self) -> isize { self as isize } })* };
 }
 length_literal!(i32, isize, usize);
+lengths_from_tuple!();
 lengths_from_tuple!(A, B);
 lengths_from_tuple!(A, B, C);
 lengths_from_tuple!(A, B, C, D);
