@@ -33,14 +33,14 @@ impl Recurrence {
         Recurrence { axis, reverse: false, driven: false }
     }
 
-    /// What `b`, a tangent or a cotangent, adds up to.
-    fn driven<T: Scalar, B: Backend<T>>(
-        &self,
+    /// What `b`, a tangent or a cotangent, adds up to before each place along an axis.
+    pub fn driven<T: Scalar, B: Backend<T>>(
+        axis: usize,
         a: &Value<T, B>,
         b: &Value<T, B>,
         reverse: bool,
     ) -> Value<T, B> {
-        Value::apply(Recurrence { axis: self.axis, reverse, driven: true }, &[a, b])
+        Value::apply(Recurrence { axis, reverse, driven: true }, &[a, b])
     }
 }
 
@@ -69,12 +69,12 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Recurrence {
         Tensor::new(y.into_shared())
     }
     fn vjp(&self, at: &Primal<'_, T, B>, g: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
-        let sums = self.driven(&at.x(0), g, !self.reverse);
+        let sums = Self::driven(self.axis, &at.x(0), g, !self.reverse);
         Some(if i == 0 { sums.zip(Binary::chain, &at.y()) } else { sums })
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {
         let first = if i == 0 { t.zip(Binary::chain, &at.y()) } else { t.clone() };
-        Some(self.driven(&at.x(0), &first, self.reverse))
+        Some(Self::driven(self.axis, &at.x(0), &first, self.reverse))
     }
     fn reads_elements(&self) -> bool {
         true

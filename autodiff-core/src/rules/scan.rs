@@ -125,15 +125,6 @@ impl LogCumsumexp {
             Value::concat(&[first, y.part(self.axis, 0..y.shape()[self.axis] - 1)], self.axis as isize);
         [x.zip(Binary::gap, &before).sigmoid(), before.zip(Binary::gap, &x).sigmoid()]
     }
-
-    fn recurrence<T: Scalar, B: Backend<T>>(
-        &self,
-        share: &Value<T, B>,
-        part: &Value<T, B>,
-        reverse: bool,
-    ) -> Value<T, B> {
-        Value::apply(Recurrence { axis: self.axis, reverse, driven: true }, &[share, part])
-    }
 }
 
 /// The logarithms of the sums in a row, in its place: in units of the largest element so far, which is 1, and beside it.
@@ -172,7 +163,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for LogCumsumexp {
             return Some(g.clone());
         }
         let [own, before] = self.shares(at);
-        let later = self.recurrence(&before, &g.zip(Binary::chain, &before), true);
+        let later = Recurrence::driven(self.axis, &before, &g.zip(Binary::chain, &before), true);
         Some((g + later).zip(Binary::chain, &own))
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, _: usize) -> Option<Value<T, B>> {
@@ -181,7 +172,8 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for LogCumsumexp {
         }
         let [own, before] = self.shares(at);
         let part = t.zip(Binary::chain, &own);
-        Some(self.recurrence(&before, &part, false).zip(Binary::chain, &before) + part)
+        let earlier = Recurrence::driven(self.axis, &before, &part, false);
+        Some(earlier.zip(Binary::chain, &before) + part)
     }
     fn batched(&self, _: usize) -> Option<Recorded<T, B>> {
         Some(LogCumsumexp { axis: self.axis + 1 }.recorded())
