@@ -148,9 +148,11 @@ impl<'a, T: Scalar, B: Backend<T>> Primal<'a, T, B> {
         if tangents.is_empty() {
             return None;
         }
-        let each = || tangents.iter().filter_map(|&(i, t)| self.tangent(rule, t, i));
-        let all = rule.jvp_all(self, &tangents);
-        let sum = all.unwrap_or_else(|| each().reduce(|sum, part| sum + part))?;
+        let one_by_one = || {
+            let each = tangents.iter().filter_map(|&(i, t)| self.tangent(rule, t, i));
+            each.reduce(|sum, part| sum + part)
+        };
+        let sum = rule.jvp_all(self, &tangents).unwrap_or_else(one_by_one)?;
         Some(match self.batch {
             None => sum.spread_to(self.node.shape()),
             Some(n) => sum.spread_to(&with_leading(n, self.node.shape())),
@@ -487,14 +489,11 @@ pub(crate) fn is_made_from_others<T: Scalar, B: Backend<T>>(
     let (mut seen, mut stack) = (HashSet::new(), vec![root]);
     // Each path ends at a leaf: depth first, one of others is soon found where there are many.
     while let Some(node) = stack.pop() {
-        let is_own = || own.binary_search(&node.id).is_ok();
         match &node.source {
             _ if node.id < first => return true,
-            Source::Operation(operation) => match alone.contains(&node.id) || !seen.insert(node.id) {
-                true => {}
-                false => stack.extend(operation.all_tracked()),
-            },
-            _ if !is_own() => return true,
+            Source::Operation(_) if alone.contains(&node.id) || !seen.insert(node.id) => {}
+            Source::Operation(operation) => stack.extend(operation.all_tracked()),
+            _ if own.binary_search(&node.id).is_err() => return true,
             _ => {}
         }
     }

@@ -90,7 +90,7 @@
 mod file;
 mod format;
 
-use crate::nn::{Parameters, places, repeated_name};
+use crate::nn::{Parameters, labelled, places, repeated_name};
 use crate::{DefaultBackend, Scalar, Value};
 use format::{Tensor, numbers};
 use ndarray::ArrayD;
@@ -342,10 +342,7 @@ fn fresh<T: Scalar>(
             },
             op => return Err(Error::NotALeaf { name: name.clone(), op }),
         };
-        fresh.push(match place.label() {
-            Some(label) => value.with_label(label),
-            None => value,
-        });
+        fresh.push(labelled(value, place.label()));
     }
     Ok(fresh)
 }

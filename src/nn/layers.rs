@@ -1,6 +1,7 @@
 //! Layers beside [`Linear`](super::Linear).
 
 use super::functional::{Moments, check_fraction};
+use super::parameters::labelled;
 use super::{Error, Module, Parameters, Path, panicking, rng, try_batch_norm, try_dropout, try_embedding};
 use crate::{DefaultBackend, Scalar, Value, or_panic, random};
 use ndarray::{ArrayBase, Data, Dimension};
@@ -103,11 +104,7 @@ impl<T: Scalar> Module<T> for BatchNorm<T> {
         let running = |old: &Value<T>, new: Value<T>| {
             let moment = old.detach() * rest + new.detach() * part;
             // Looked at, so that it does not keep the batch.
-            let moment = Value::constant(moment.data());
-            match old.label() {
-                Some(label) => moment.with_label(label),
-                None => moment,
-            }
+            labelled(Value::constant(moment.data()), old.label())
         };
         self.running_mean = running(&self.running_mean, mean);
         self.running_variance = running(&self.running_variance, variance * T::of(n / (n - 1.0)));

@@ -37,7 +37,7 @@ pub use autodiff_core::{Parameters, Path};
 pub use functional::*;
 pub use layers::{BatchNorm, Dropout, Embedding};
 pub use losses::*;
-pub(crate) use parameters::{places, repeated_name};
+pub(crate) use parameters::{labelled, places, repeated_name};
 pub use rand_chacha::ChaCha8Rng;
 
 use crate::{DefaultBackend, Scalar, Value, or_panic};

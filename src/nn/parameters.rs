@@ -20,6 +20,17 @@ pub(crate) fn places<'a, T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>
     places
 }
 
+/// A value with the label of the one whose place it takes, if that has one.
+pub(crate) fn labelled<T: Scalar, B: Backend<T>>(
+    value: Value<T, B>,
+    label: Option<std::sync::Arc<str>>,
+) -> Value<T, B> {
+    match label {
+        Some(label) => value.with_label(label),
+        None => value,
+    }
+}
+
 /// The first name that one before it has, too: implementations by hand can give such.
 pub(crate) fn repeated_name<V>(named: &[(String, V)]) -> Option<&String> {
     let mut names = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! What the steps of all optimisers have in common.
 
 use super::Error;
-use crate::nn::{Parameters, Path, places};
+use crate::nn::{Parameters, Path, labelled, places};
 use autodiff_core::native::all_finite;
 use autodiff_core::{Backend, Scalar, Value, memory};
 use ndarray::{ArcArray, ArrayD, IxDyn};
@@ -220,10 +220,7 @@ pub(super) fn take<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
                     scale,
                 };
                 rule(&mut slots[i].state, numbers);
-                match label {
-                    Some(label) => Value::new(updated).with_label(label),
-                    None => Value::new(updated),
-                }
+                labelled(Value::new(updated), label)
             }
         };
         *places[i] = fresh;

@@ -15,8 +15,8 @@ use ndarray::{Array2, IxDyn};
 /// The derivatives of all elements of a function's result by all elements of `x`, of shape (*result, *x*).
 ///
 /// Element `[i.., j..]` is that of element `i` of the result by element `j` of `x`. There is one sweep, reverse or
-/// forward (then one for each value of a struct), whichever has fewer directions, through products and sums of all directions at once; it holds as many
-/// intermediate values for each of them as the function does.
+/// forward (then one for each value of a struct), whichever has fewer directions, through products and sums of all
+/// directions at once; it holds as many intermediate values for each of them as the function does.
 ///
 /// ```
 /// use autodiff_core::{jacobian, native::Value};
