@@ -15,21 +15,24 @@ use crate::numbering;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use triomphe::Arc;
 
 /// The tangents of nodes, by their numbers; `None` where they depend on nothing that has one.
-pub(crate) type Tangents<T, B> = BTreeMap<u64, Option<Value<T, B>>>;
+pub(crate) type Tangents<T, B> = FxHashMap<u64, Option<Value<T, B>>>;
 
 /// A function at work whose tangents are taken.
 struct Follower<T: Scalar, B: Backend<T>> {
     /// Nodes with smaller numbers were there before: of these, only those given have tangents.
     start: u64,
     known: RefCell<Tangents<T, B>>,
+    /// The numbers of those that come from leaves among those given alone, which nothing else can be differentiated by: their tangents
+    /// are not differentiated again.
+    alone: RefCell<FxHashSet<u64>>,
 }
 
 /// The function that is innermost, and those around it.
@@ -67,13 +70,19 @@ pub(crate) fn followed_by_none<R>(f: impl FnOnce() -> R) -> R {
     if is_following() { with(None, f) } else { f() }
 }
 
-/// Runs `f`, and gives the tangents of what it recorded, as far as they are known, and those given, of what is there already.
+/// Runs `f`, and gives the tangents of what it recorded, as far as they are known, and those given, of what is there already. Leaves
+/// among these are of this derivative alone.
 pub(crate) fn following<T: Scalar, B: Backend<T>, R>(
     given: &[(&Arc<Node<T, B>>, Value<T, B>)],
     f: impl FnOnce() -> R,
 ) -> (R, Tangents<T, B>) {
     let known = given.iter().map(|(node, t)| (node.id, Some(t.clone()))).collect();
-    let follower = Rc::new(Follower::<T, B> { start: numbering::boundary(), known: RefCell::new(known) });
+    let alone = given.iter().filter(|(node, _)| node.is_leaf()).map(|(node, _)| node.id).collect();
+    let follower = Rc::new(Follower::<T, B> {
+        start: numbering::boundary(),
+        known: RefCell::new(known),
+        alone: RefCell::new(alone),
+    });
     let link = Link { follower: follower.clone(), outer: INNERMOST.with_borrow(Clone::clone) };
     let result = with(Some(Rc::new(link)), f);
     (result, follower.known.take())
@@ -122,6 +131,15 @@ impl<T: Scalar, B: Backend<T>> Follower<T, B> {
     fn follow(&self, value: &Value<T, B>) {
         let Some(node) = value.tracked() else { return };
         let Source::Operation(operation) = &node.source else { return };
+        let rule = operation.rule();
+        // Functions of users may have captured other values.
+        let is_alone = !rule.has_functions() && {
+            let alone = self.alone.borrow();
+            operation.all_tracked().all(|input| alone.contains(&input.id))
+        };
+        if is_alone {
+            self.alone.borrow_mut().insert(node.id);
+        }
         let mut tangents = SmallVec::<[(usize, Value<T, B>); 2]>::new();
         for i in 0..operation.count() {
             let Some(input) = operation.tracked(i) else { continue };
@@ -133,11 +151,11 @@ impl<T: Scalar, B: Backend<T>> Follower<T, B> {
                 None => return,
             }
         }
-        let rule = operation.rule();
         if !tangents.is_empty() && !rule.is_followed() {
             return;
         }
-        let at = Primal::attached(node, operation);
+        let attached = !is_alone || tangents.iter().any(|(_, t)| t.tracked().is_some());
+        let at = Primal::new(node, operation, attached);
         let tangent = at.whole_tangent(&**rule, tangents.iter().map(|(i, t)| (*i, t)));
         let waiting = tangent.as_ref().and_then(|tangent| tangent.tensor().pending());
         if let Some((value, tangent)) = value.tensor().pending().zip(waiting) {

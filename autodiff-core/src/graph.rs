@@ -14,9 +14,10 @@ use crate::tensor::Tensor;
 use crate::threads;
 use crate::value::Value;
 use ndarray::SliceInfoElem;
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use triomphe::Arc;
 
 /// What a rule's derivative reads: the inputs and the output of one application of it.
@@ -90,9 +91,9 @@ impl<'a, T: Scalar, B: Backend<T>> Primal<'a, T, B> {
         self.operation.count()
     }
 
-    /// For one derivative, which is to be differentiated again.
-    pub fn attached(node: &'a Arc<Node<T, B>>, operation: &'a Operation<T, B>) -> Self {
-        Primal { node, operation, attached: true, batch: None }
+    /// For one derivative; `attached` where that is to be differentiated again.
+    pub fn new(node: &'a Arc<Node<T, B>>, operation: &'a Operation<T, B>, attached: bool) -> Self {
+        Primal { node, operation, attached, batch: None }
     }
 
     /// What is of the output's shape, summed over the axes along which input `i` was broadcast.
@@ -148,6 +149,12 @@ impl<'a, T: Scalar, B: Backend<T>> Primal<'a, T, B> {
         if tangents.is_empty() {
             return None;
         }
+        if !self.attached
+            && self.batch.is_none()
+            && let Some(tangent) = self.number_tangent(&tangents)
+        {
+            return Some(tangent);
+        }
         let one_by_one = || {
             let each = tangents.iter().filter_map(|&(i, t)| self.tangent(rule, t, i));
             each.reduce(|sum, part| sum + part)
@@ -157,6 +164,19 @@ impl<'a, T: Scalar, B: Backend<T>> Primal<'a, T, B> {
             None => sum.spread_to(self.node.shape()),
             Some(n) => sum.spread_to(&with_leading(n, self.node.shape())),
         })
+    }
+
+    /// The same of an operation on numbers, without a value for each step of the derivative. `None` where it is no such operation.
+    fn number_tangent(&self, tangents: &[(usize, &Value<T, B>)]) -> Option<Value<T, B>> {
+        let Operation::Numbers { rule, at, .. } = self.operation else { return None };
+        let mut sum = None;
+        for &(i, t) in tangents {
+            // The derivative by a number is its own transpose.
+            if let Some(part) = rule.number_vjp(at, t.tensor().number()?, i) {
+                sum = Some(sum.map_or(part, |sum| sum + part));
+            }
+        }
+        Some(Value::number(sum.unwrap_or_else(T::zero)))
     }
 
     /// The tangent of the output due to that of input `i`, of a shape that broadcasts to the output's.
@@ -447,16 +467,17 @@ pub(crate) fn backward<T: Scalar, B: Backend<T>>(
     }
 }
 
-/// The gradients of `root` with respect to `wrt`, as expressions; with `batch`, for as many seeds at once. `None` where it
-/// does not depend on one.
+/// The gradients of `root` with respect to `wrt`, as expressions where they are `attached`; with `batch`, for as many seeds at once.
+/// `None` where it does not depend on one.
 pub(crate) fn gradients<T: Scalar, B: Backend<T>>(
     root: &Arc<Node<T, B>>,
     seed: Value<T, B>,
+    attached: bool,
     batch: Option<usize>,
     wrt: &[&Arc<Node<T, B>>],
 ) -> Vec<Option<Value<T, B>>> {
     let oldest = wrt.iter().map(|node| node.id).min().unwrap_or(u64::MAX);
-    collected(root, seed, Sweep { oldest, boundary: oldest, attached: true, batch }, wrt)
+    collected(root, seed, Sweep { oldest, boundary: oldest, attached, batch }, wrt)
 }
 
 /// The cotangents of `wrt` in a sweep from `root`.
@@ -478,27 +499,43 @@ pub(crate) fn collected<T: Scalar, B: Backend<T>>(
     wrt.iter().map(of).collect()
 }
 
-/// Whether `root` was made from other leaves than those with the numbers `own`, which rise and are larger than those of all that was
-/// recorded before. The numbers of what was not are added to `alone`, for the next search.
-pub(crate) fn is_made_from_others<T: Scalar, B: Backend<T>>(
-    root: &Arc<Node<T, B>>,
-    own: &[u64],
-    alone: &mut HashSet<u64>,
-) -> bool {
-    let Some(&first) = own.first() else { return true };
-    let (mut seen, mut stack) = (HashSet::new(), vec![root]);
-    // Each path ends at a leaf: depth first, one of others is soon found where there are many.
-    while let Some(node) = stack.pop() {
-        match &node.source {
-            _ if node.id < first => return true,
-            Source::Operation(_) if alone.contains(&node.id) || !seen.insert(node.id) => {}
-            Source::Operation(operation) => stack.extend(operation.all_tracked()),
-            _ if own.binary_search(&node.id).is_err() => return true,
-            _ => {}
+/// What is known to be made from some leaves alone.
+#[derive(Debug, Default)]
+pub(crate) struct Alone {
+    /// The numbers of nodes.
+    nodes: FxHashSet<u64>,
+    /// Whether a rule among them holds functions of users, in which derivatives may come to depend on other values.
+    pub has_functions: bool,
+}
+
+impl Alone {
+    /// Whether `root` was made from other leaves than those with the numbers `own`, which rise and are larger than those of all that
+    /// was recorded before. If it was not, that is known then.
+    pub fn lacks<T: Scalar, B: Backend<T>>(&mut self, root: &Arc<Node<T, B>>, own: &[u64]) -> bool {
+        let Some(&first) = own.first() else { return true };
+        let (mut seen, mut stack) = (FxHashSet::default(), vec![root]);
+        let mut has_functions = false;
+        // Each path ends at a leaf: depth first, one of others is soon found where there are many.
+        while let Some(node) = stack.pop() {
+            match &node.source {
+                _ if node.id < first => return true,
+                Source::Operation(_) if self.nodes.contains(&node.id) || !seen.insert(node.id) => {}
+                Source::Operation(operation) => {
+                    has_functions |= operation.rule().has_functions();
+                    stack.extend(operation.all_tracked());
+                }
+                _ if own.binary_search(&node.id).is_err() => return true,
+                _ => {}
+            }
         }
+        if self.nodes.is_empty() {
+            self.nodes = seen;
+        } else {
+            self.nodes.extend(seen);
+        }
+        self.has_functions |= has_functions;
+        false
     }
-    alone.extend(seen);
-    false
 }
 
 /// The values with numbers below `boundary` that what `root` was made from, above it, was made from.
@@ -521,12 +558,13 @@ pub(crate) fn captured<T: Scalar, B: Backend<T>>(
     found.into_values().collect()
 }
 
-/// The tangents of `roots`, given those of some values they were made from, as expressions; with `batch`, as many at once.
-/// `None` is zero. Nodes with smaller numbers than `oldest` have no tangents but those given.
+/// The tangents of `roots`, given those of some values they were made from, as expressions where they are `attached`; with `batch`, as
+/// many at once. `None` is zero. Nodes with smaller numbers than `oldest` have no tangents but those given.
 pub(crate) fn forward<T: Scalar, B: Backend<T>>(
     roots: &[&Arc<Node<T, B>>],
     mut known: Tangents<T, B>,
     oldest: u64,
+    attached: bool,
     batch: Option<usize>,
 ) -> Vec<Option<Value<T, B>>> {
     let mut nodes = BTreeMap::new();
@@ -541,7 +579,7 @@ pub(crate) fn forward<T: Scalar, B: Backend<T>>(
     }
     for (id, node) in nodes {
         let Source::Operation(operation) = &node.source else { continue };
-        let at = Primal { node, operation, attached: true, batch };
+        let at = Primal { node, operation, attached, batch };
         let rule = operation.rule();
         let tangents =
             (0..operation.count()).filter_map(|i| Some((i, known.get(&operation.tracked(i)?.id)?.as_ref()?)));

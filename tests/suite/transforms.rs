@@ -357,6 +357,48 @@ fn derivatives_at_constants_are_constants() {
     assert_eq!(g.grad_of(&[&made.lock().unwrap().take().unwrap()])[0].item(), 2.0);
 }
 
+/// Functions that an operation calls on the way back are not among its inputs: what they captured has its gradient all the same.
+#[test]
+fn what_custom_derivatives_captured_has_its_gradient() {
+    let (x, c) = (V::constant(3.0), V::new(2.0));
+    let scaled = c.clone();
+    let hooked = move |x: &V| {
+        let scaled = scaled.clone();
+        x.hook_grad(move |g| g * &scaled).square()
+    };
+    let (forward, backward) = (c.clone(), c.clone());
+    let by_jvp = move |x: &V| {
+        let c = forward.clone();
+        custom_jvp("scaled", &[x], |x| x[0].square(), move |x, _, t, _| t * &x[0] * &c)
+    };
+    let by_vjp = move |x: &V| {
+        let c = backward.clone();
+        custom_vjp("scaled", &[x], |x| x[0].square(), move |x, _, g, _| g * &x[0] * &c)
+    };
+    // The derivatives are 2 c x, c x and c x.
+    let one = V::constant(1.0);
+    let by_c = |derivative: V| derivative.grad_of(&[&c])[0].item();
+    assert_eq!(by_c(grad(&hooked, &x)), 6.0);
+    assert_eq!(by_c(vjp(&hooked, &x).1(&one)), 6.0);
+    for f in [&by_jvp as &dyn Fn(&V) -> V, &by_vjp] {
+        for derivative in [
+            grad(f, &x),
+            jvp(f, &x, &one).1,
+            linearize(f, &x).1(&one),
+            jacobian(f, &x),
+            hvp(f, &x, &one) * &x,
+        ] {
+            assert_eq!((derivative.item(), by_c(derivative)), (6.0, 3.0));
+        }
+    }
+    // Within what is followed, and beside an operation that holds none.
+    let product = |x: &V| by_jvp(&x.sin()) * x;
+    let along = by_c(jvp(product, &x, &one).1);
+    assert!((along - 3.0 * 3.0_f64.sin() * 3.0_f64.cos()).abs() < 1e-15, "{along}");
+    let inside = no_grad(|| grad(&hooked, &x));
+    assert_eq!((inside.op(), inside.item()), ("constant", 12.0));
+}
+
 /// What other threads have recorded before, under larger numbers, is not gone through.
 #[test]
 fn a_sweep_ends_at_what_was_captured() {

@@ -153,12 +153,16 @@ pub fn batches<T: Scalar, B: Backend<T>>() {
             };
             for (i, x) in inputs.iter().enumerate() {
                 let (t, g) = (side_by_side(x, 5 * i + 2), side_by_side(&y, 3));
-                let forward = each(&t, &|t| y.try_tangent("jvp", &[(x, t)]).expect("shapes agree"));
+                let forward = each(&t, &|t| y.try_tangent("jvp", &[(x, t)], true).expect("shapes agree"));
                 let reverse = each(&g, &|g| gradients(&(&y * g).sum(), &inputs).swap_remove(i));
-                for (mode, got, expected) in
-                    [("forward", y.tangents(x, t), forward), ("reverse", y.cotangents(x, g), reverse)]
-                {
+                let tangents = |attached| y.tangents(x, t.clone(), attached);
+                let cotangents = |attached| y.cotangents(&[x], g.clone(), attached).remove(0);
+                for (mode, [detached, got], expected) in [
+                    ("forward", [false, true].map(tangents), forward),
+                    ("reverse", [false, true].map(cotangents), reverse),
+                ] {
                     let what = format!("{}: order {order}, input {i}, {mode}", describe(&case));
+                    check_same(&what, &[detached.data()], &[expected.data()], tolerance);
                     let all = |x: &Value<T, B>| {
                         let mut all = vec![x.data()];
                         all.extend(gradients(&weighted(x), &inputs).iter().map(Value::data));
@@ -191,8 +195,8 @@ pub fn hessians<T: Scalar, B: Backend<T>>() {
             };
             let y = at(i, x);
             if !y.is_empty() {
-                let forward = matrix(&y.tangents(x, whole(x)), x.len(), y.len()).t();
-                let reverse = matrix(&y.cotangents(x, whole(&y)), y.len(), x.len());
+                let forward = matrix(&y.tangents(x, whole(x), true), x.len(), y.len()).t();
+                let reverse = matrix(&y.cotangents(&[x], whole(&y), true)[0], y.len(), x.len());
                 let got = matrix(&jacobian(|x| at(i, x), x), y.len(), x.len());
                 check_same(&what("modes"), &[forward.data()], &[reverse.data()], tolerance);
                 check_same(&what("jacobian"), &[got.data()], &[reverse.data()], tolerance);
@@ -200,7 +204,7 @@ pub fn hessians<T: Scalar, B: Backend<T>>() {
             let f = |x: &Value<T, B>| weighted(&at(i, x));
             let forward = matrix(&hessian(f, x), x.len(), x.len());
             let g = gradients(&f(x), &inputs).swap_remove(i);
-            let reverse = matrix(&g.cotangents(x, whole(x)), x.len(), x.len());
+            let reverse = matrix(&g.cotangents(&[x], whole(x), true)[0], x.len(), x.len());
             check_same(&what("hessian"), &[forward.data()], &[reverse.data()], tolerance);
             check_same(&what("symmetry"), &[forward.data()], &[forward.t().data()], tolerance);
         }

@@ -7,9 +7,9 @@ use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::{Tensor, fit};
 use ndarray::{ArrayViewD, Axis};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Steps of a program after which no more results join it.
@@ -73,7 +73,7 @@ struct Plan<T> {
     /// What is there already: its axes' places, and its step.
     operands: Vec<(Tensor<T>, Places, usize)>,
     /// Steps of expressions, and the places of the axes of these that are not of length 1.
-    known: HashMap<*const Expr<T>, (usize, Places)>,
+    known: FxHashMap<*const Expr<T>, (usize, Places)>,
     outputs: Vec<(usize, Arc<Expr<T>>)>,
     /// The axes of the reductions among them.
     folds: Vec<AxisSet>,
@@ -92,7 +92,7 @@ impl<T: Scalar> Plan<T> {
             steps: Vec::new(),
             varies: Vec::new(),
             operands: Vec::new(),
-            known: HashMap::new(),
+            known: FxHashMap::default(),
             outputs: Vec::new(),
             folds: Vec::new(),
             evaluate: first.evaluate,
@@ -117,7 +117,7 @@ impl<T: Scalar> Plan<T> {
             let fits = space.iter().zip(&self.shape[start..]).all(|(&n, &m)| n == m || n == 1);
             let shares = || match self.known_at(root, &places) {
                 Some((_, same)) => same,
-                None => self.shares(root, &places, &mut HashSet::new()) == Some(true),
+                None => self.shares(root, &places, &mut FxHashSet::default()) == Some(true),
             };
             if fits && shares() && self.has_place_for(root, &places) {
                 self.root(root, &places);
@@ -161,7 +161,7 @@ impl<T: Scalar> Plan<T> {
         &self,
         expr: &Arc<Expr<T>>,
         places: &Places,
-        seen: &mut HashSet<(*const Expr<T>, Places)>,
+        seen: &mut FxHashSet<(*const Expr<T>, Places)>,
     ) -> Option<bool> {
         if let Some((step, same)) = self.known_at(expr, places) {
             return (same && self.can_read_step(step)).then_some(true);

@@ -112,7 +112,7 @@ impl<T: Scalar, B: Backend<T>> Rule<T, B> for Checkpoint<T, B> {
             let Run { inner, boundary, y } = self.again(at);
             let node = |i: usize| if i == 0 { inner.tracked() } else { at.node(i) };
             let known = tangents.iter().filter_map(|&(i, t)| Some((node(i)?.id, Some(t.clone()))));
-            graph::forward(&[y.tracked()?], known.collect(), boundary, at.batch()).remove(0)
+            graph::forward(&[y.tracked()?], known.collect(), boundary, at.is_attached(), at.batch()).remove(0)
         }))
     }
     fn jvp(&self, at: &Primal<'_, T, B>, t: &Value<T, B>, i: usize) -> Option<Value<T, B>> {

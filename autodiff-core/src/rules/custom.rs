@@ -107,7 +107,7 @@ impl<T: Scalar, B: Backend<T>> Custom<T, B> {
         };
         let along = zero.tracked().expect("a leaf");
         // It may have been made from an input, while the direction came in as an array.
-        let found = graph::gradients(root, seed, None, &[along]).remove(0);
+        let found = graph::gradients(root, seed, at.is_attached(), None, &[along]).remove(0);
         let found = found.unwrap_or_else(|| beyond(self.name));
         if at.is_attached() { found } else { found.detach() }
     }

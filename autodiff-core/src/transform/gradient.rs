@@ -1,11 +1,12 @@
 //! Gradients of functions with one number as their result.
 
-use super::{Inner, replaced, values, zeros};
+use super::Inner;
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
 use crate::parameters::Parameters;
 use crate::scalar::Scalar;
+use crate::tensor::Tensor;
 use crate::value::Value;
 
 /// The gradient of a function with one number as its result, at `x`.
@@ -128,19 +129,11 @@ fn evaluated<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone, A>(
     x: &P,
 ) -> Result<(Value<T, B>, P, A), Error> {
     let inner = Inner::of(x);
-    let (y, gradients, aux) = graph::recorded(|| {
-        let (y, aux) = f(&inner.x);
-        if y.len() != 1 {
-            return Err(Error::Result { op, got: y.shape().to_vec() });
-        }
-        let wrt = values(&inner.x);
-        let gradients = match y.tracked() {
-            None => wrt.into_iter().map(zeros).collect(),
-            Some(_) => y.try_grad_of(&wrt)?,
-        };
-        Ok((y, gradients, aux))
-    })?;
-    let mut gradients = gradients.into_iter().map(|gradient| inner.outside(gradient));
-    let gradient = replaced(x, |_| gradients.next().expect("one for each value"));
+    let (y, aux) = graph::recorded(|| f(&inner.x));
+    if y.len() != 1 {
+        return Err(Error::Result { op, got: y.shape().to_vec() });
+    }
+    let seed = Value::from_parts(Tensor::full(T::one(), y.shape()), None);
+    let gradient = inner.gradients(&y, seed);
     Ok((inner.outside(y), gradient, aux))
 }

@@ -1,7 +1,7 @@
 //! Whole matrices of derivatives, as one sweep with all directions side by side.
 
 use super::gradient::gradient;
-use super::{Inner, directed, replaced, try_follow, values};
+use super::{Inner, directed, replaced, values};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph::{self, with_leading};
@@ -55,8 +55,9 @@ pub fn try_jacobian<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     x: &P,
 ) -> Result<P, Error> {
     let inner = Inner::of(x);
+    let y = graph::recorded(|| f(&inner.x));
+    let attached = inner.is_attached(&y, []);
     let blocks = graph::recorded(|| {
-        let y = f(&inner.x);
         let all = values(&inner.x);
         let mut blocks = Vec::with_capacity(all.len());
         for x in &all {
@@ -69,13 +70,13 @@ pub fn try_jacobian<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
         }
         if y.len() < columns {
             let wrt: Vec<_> = whole.iter().map(|&i| all[i]).collect();
-            let rows = y.all_cotangents(&wrt, directions("jacobian", &y)?);
+            let rows = y.cotangents(&wrt, directions("jacobian", &y)?, attached);
             for (i, rows) in whole.into_iter().zip(rows) {
                 blocks[i] = rows.with_shape("jacobian", Shape::from_slice(blocks[i].shape()));
             }
         } else {
             for i in whole {
-                blocks[i] = by_columns(&y, all[i], directions("jacobian", all[i])?);
+                blocks[i] = by_columns(&y, all[i], directions("jacobian", all[i])?, attached);
             }
         }
         Ok(blocks)
@@ -122,15 +123,14 @@ fn matrix<T: Scalar, B: Backend<T>>(
     x: &Value<T, B>,
 ) -> Result<Value<T, B>, Error> {
     let inner = Inner::of(x);
-    let matrix = graph::recorded(|| {
-        let gradient = gradient(op, f, &inner.x)?;
-        let shape = joined(op, x, x)?;
-        if shape.contains(&0) {
-            return Ok(Value::from_parts(Tensor::full(T::zero(), &shape), None));
-        }
-        // Symmetric: rows do for columns.
-        Ok(gradient.tangents(&inner.x, directions(op, x)?).with_shape(op, shape))
-    })?;
+    let gradient = graph::recorded(|| gradient(op, f, &inner.x))?;
+    let shape = joined(op, x, x)?;
+    if shape.contains(&0) {
+        return Ok(Value::from_parts(Tensor::full(T::zero(), &shape), None));
+    }
+    let (directions, attached) = (directions(op, x)?, inner.is_attached(&gradient, []));
+    // Symmetric: rows do for columns.
+    let matrix = graph::recorded(|| gradient.tangents(&inner.x, directions, attached).with_shape(op, shape));
     Ok(inner.outside(matrix))
 }
 
@@ -172,10 +172,9 @@ pub fn try_hvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     v: &P,
 ) -> Result<P, Error> {
     let inner = Inner::of(x);
-    let products = graph::recorded(|| {
-        let directed = directed("hvp", ["a direction", "directions"], &inner.x, v)?;
-        Ok(try_follow("hvp", &directed, || gradient("hvp", f, &inner.x), |gradient| values(gradient))?.1)
-    })?;
+    let directed = directed("hvp", ["a direction", "directions"], &inner.x, v)?;
+    let products =
+        inner.try_follow("hvp", &directed, |x| gradient("hvp", f, x), |gradient| values(gradient))?.1;
     let mut products = products.into_iter().map(|product| inner.outside(product));
     Ok(replaced(x, |_| products.next().expect("one for each value")))
 }
@@ -238,8 +237,10 @@ fn by_columns<T: Scalar, B: Backend<T>>(
     y: &Value<T, B>,
     x: &Value<T, B>,
     directions: Value<T, B>,
+    attached: bool,
 ) -> Value<T, B> {
-    let columns = y.tangents(x, directions).with_shape("jacobian", Shape::from_slice(&[x.len(), y.len()]));
+    let columns =
+        y.tangents(x, directions, attached).with_shape("jacobian", Shape::from_slice(&[x.len(), y.len()]));
     let shape = y.shape().iter().chain(x.shape()).copied().collect();
     columns.swap_axes(0, 1).with_shape("jacobian", shape)
 }

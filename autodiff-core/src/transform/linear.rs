@@ -1,6 +1,6 @@
 //! Derivatives in a direction, and the linear maps that a derivative is.
 
-use super::{Inner, check_direction, directed, replaced, try_follow, values, zeros};
+use super::{Inner, check_direction, directed, values};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::graph;
@@ -44,16 +44,13 @@ pub fn try_jvp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
     tangent: &P,
 ) -> Result<(Value<T, B>, Value<T, B>), Error> {
     let inner = Inner::of(x);
-    let (y, dy) = graph::recorded(|| {
-        let directed = directed("jvp", TANGENTS, &inner.x, tangent)?;
-        let (y, mut dy) = try_follow("jvp", &directed, || Ok(f(&inner.x)), |y| vec![y])?;
-        let dy = dy.remove(0);
-        // They have most of their work in common.
-        if let (Some(y), Some(dy)) = (y.tensor().pending(), dy.tensor().pending()) {
-            y.accompany(dy);
-        }
-        Ok((y, dy))
-    })?;
+    let directed = directed("jvp", TANGENTS, &inner.x, tangent)?;
+    let (y, mut dy) = inner.try_follow("jvp", &directed, |x| Ok(f(x)), |y| vec![y])?;
+    let dy = dy.remove(0);
+    // They have most of their work in common.
+    if let (Some(y), Some(dy)) = (y.tensor().pending(), dy.tensor().pending()) {
+        y.accompany(dy);
+    }
     Ok((inner.outside(y), inner.outside(dy)))
 }
 
@@ -83,10 +80,9 @@ pub fn linearize<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + 
     let (y, inner) = traced(f, x);
     let result = inner.outside(y.clone());
     let push = move |tangent: &P| {
-        let mapped = graph::recorded(|| {
-            y.try_tangent("linearize", &directed("linearize", TANGENTS, &inner.x, tangent)?)
-        });
-        inner.outside(or_panic(mapped))
+        let directed = or_panic(directed("linearize", TANGENTS, &inner.x, tangent));
+        let attached = inner.is_attached(&y, values(tangent));
+        inner.outside(or_panic(graph::recorded(|| y.try_tangent("linearize", &directed, attached))))
     };
     (result, Box::new(push))
 }
@@ -116,18 +112,7 @@ pub fn vjp<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone + Send + Sync +
     let result = inner.outside(y.clone());
     let pull = move |cotangent: &Value<T, B>| {
         or_panic(check_direction("vjp", ["a cotangent", "a result"], cotangent, &y));
-        let all = values(&inner.x);
-        let found = graph::recorded(|| match y.tracked() {
-            None => vec![None; all.len()],
-            Some(root) => {
-                let nodes: Vec<_> =
-                    all.iter().map(|x| x.tracked().expect("made to be differentiated")).collect();
-                graph::gradients(root, cotangent.clone(), None, &nodes)
-            }
-        });
-        let mut found =
-            found.into_iter().zip(&all).map(|(g, x)| inner.outside(g.unwrap_or_else(|| zeros(x))));
-        replaced(&inner.x, |_| found.next().expect("one for each value"))
+        inner.gradients(&y, cotangent.clone())
     };
     (result, Box::new(pull))
 }

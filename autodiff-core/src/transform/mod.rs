@@ -19,15 +19,14 @@ pub use linear::{LinearMap, jvp, linearize, try_jvp, vjp};
 use crate::backend::Backend;
 use crate::error::{Error, or_panic};
 use crate::follow::{self, Tangents};
-use crate::graph::{self, with_leading};
+use crate::graph::{self, Alone, with_leading};
 use crate::node::Node;
 use crate::numbering;
 use crate::parameters::{Parameters, Path};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use triomphe::Arc;
 
 /// What a function is given in the place of `x`, and what becomes of its results.
@@ -35,8 +34,8 @@ struct Inner<P> {
     x: P,
     /// The numbers of the leaves that stand for constants, rising.
     own: Vec<u64>,
-    /// Those of what is known to be made from these alone.
-    alone: Mutex<HashSet<u64>>,
+    /// What is known to be made from these alone.
+    alone: Mutex<Alone>,
 }
 
 impl<P> Inner<P> {
@@ -61,15 +60,67 @@ impl<P> Inner<P> {
     /// A result as it is handed out: a constant inside `no_grad`, and where it was made from constants alone, which are no leaves
     /// but here.
     fn outside<T: Scalar, B: Backend<T>>(&self, y: Value<T, B>) -> Value<T, B> {
-        let is_made_from_others = |node| {
-            // What is locked is a set to which a search that has ended was added.
-            let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-            graph::is_made_from_others(node, &self.own, &mut alone)
-        };
+        let is_made_from_others = |node| self.alone().lacks(node, &self.own);
         match graph::is_recording() && y.tracked().is_some_and(is_made_from_others) {
             true => y,
             false => y.detach(),
         }
+    }
+
+    /// Whether derivatives of `y`, in directions that are given, can be differentiated again when they have been handed out.
+    fn is_attached<'v, T: Scalar, B: Backend<T>>(
+        &self,
+        y: &Value<T, B>,
+        directions: impl IntoIterator<Item = &'v Value<T, B>>,
+    ) -> bool {
+        let may_come_from_others = |node| {
+            let mut alone = self.alone();
+            alone.lacks(node, &self.own) || alone.has_functions
+        };
+        graph::is_recording()
+            && (y.tracked().is_some_and(may_come_from_others)
+                || directions.into_iter().any(|direction| direction.tracked().is_some()))
+    }
+
+    fn alone(&self) -> MutexGuard<'_, Alone> {
+        // What is locked is changed by searches that have ended.
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a function makes of `x`, and the tangents of those `of` it, given those of the values of `x`; most are taken while it runs.
+    fn try_follow<T: Scalar, B: Backend<T>, R>(
+        &self,
+        op: &'static str,
+        tangents: &[(&Value<T, B>, &Value<T, B>)],
+        f: impl FnOnce(&P) -> Result<R, Error>,
+        of: impl Fn(&R) -> Vec<&Value<T, B>>,
+    ) -> Result<(R, Vec<Value<T, B>>), Error> {
+        let given = given(op, tangents)?;
+        let (made, known) = graph::recorded(|| follow::following(&given, || f(&self.x)));
+        let made = made?;
+        let of = of(&made);
+        let attached = of.iter().any(|y| self.is_attached(y, tangents.iter().map(|&(_, t)| t)));
+        let found = graph::recorded(|| rest(&of, known, &given, attached));
+        Ok((made, found))
+    }
+
+    /// The gradients of `y` with respect to each value of `x`, given the cotangent of `y`, as they are handed out.
+    fn gradients<T: Scalar, B: Backend<T>>(&self, y: &Value<T, B>, seed: Value<T, B>) -> P
+    where
+        P: Parameters<T, B> + Clone,
+    {
+        let all = values(&self.x);
+        let attached = self.is_attached(y, [&seed]);
+        let found = match y.tracked() {
+            None => vec![None; all.len()],
+            Some(root) => {
+                let nodes: Vec<_> =
+                    all.iter().map(|x| x.tracked().expect("made to be differentiated")).collect();
+                graph::recorded(|| graph::gradients(root, seed, attached, None, &nodes))
+            }
+        };
+        let mut found = found.into_iter().zip(&all).map(|(g, x)| self.outside(g.unwrap_or_else(|| zeros(x))));
+        replaced(&self.x, |_| found.next().expect("one for each value"))
     }
 }
 
@@ -118,68 +169,47 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             nodes.push(x.tracked().ok_or_else(constant)?);
         }
         let seed = Value::from_parts(Tensor::full(T::one(), self.shape()), None);
-        let found = graph::gradients(root, seed, None, &nodes);
+        let found = graph::gradients(root, seed, true, None, &nodes);
         Ok(found.into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zeros(x))).collect())
     }
 
-    /// The tangent of this value, given those of some that it was made from.
-    pub(crate) fn try_tangent(&self, op: &'static str, tangents: &[(&Self, &Self)]) -> Result<Self, Error> {
-        Ok(try_tangents(op, &[self], tangents)?.remove(0))
+    /// The tangent of this value, given those of some that it was made from; `attached` where it can be differentiated again.
+    pub(crate) fn try_tangent(
+        &self,
+        op: &'static str,
+        tangents: &[(&Self, &Self)],
+        attached: bool,
+    ) -> Result<Self, Error> {
+        let given = given(op, tangents)?;
+        let known = given.iter().map(|(node, t)| (node.id, Some(t.clone()))).collect();
+        Ok(rest(&[self], known, &given, attached).remove(0))
     }
 
-    /// The tangents of this value, side by side, given those of `x`, `t` (n, ...), in one sweep.
-    pub(crate) fn tangents(&self, x: &Self, t: Self) -> Self {
+    /// The tangents of this value, side by side, given those of `x`, `t` (n, ...), in one sweep; `attached` where they can be
+    /// differentiated again.
+    pub(crate) fn tangents(&self, x: &Self, t: Self, attached: bool) -> Self {
         let n = t.shape()[0];
         let root = self.tracked().zip(x.tracked());
         let found = root.and_then(|(root, x)| {
-            graph::forward(&[root], Tangents::from([(x.id, Some(t))]), x.id, Some(n)).remove(0)
+            graph::forward(&[root], Tangents::from_iter([(x.id, Some(t))]), x.id, attached, Some(n)).remove(0)
         });
         found.unwrap_or_else(|| {
             Value::from_parts(Tensor::full(T::zero(), &with_leading(n, self.shape())), None)
         })
     }
 
-    /// The cotangents of `x`, side by side, given those of this value, `g` (n, ...), in one sweep.
-    pub(crate) fn cotangents(&self, x: &Self, g: Self) -> Self {
-        self.all_cotangents(&[x], g).remove(0)
-    }
-
-    /// The same of several values, which are to be differentiated with respect to, in one sweep.
-    fn all_cotangents(&self, wrt: &[&Self], g: Self) -> Vec<Self> {
+    /// The cotangents of values, which are to be differentiated with respect to, side by side, given those of this value, `g`
+    /// (n, ...), in one sweep; `attached` where they can be differentiated again.
+    pub(crate) fn cotangents(&self, wrt: &[&Self], g: Self, attached: bool) -> Vec<Self> {
         let n = g.shape()[0];
         let nodes: Option<Vec<_>> = wrt.iter().map(|x| x.tracked()).collect();
         let found = match self.tracked().zip(nodes) {
-            Some((root, nodes)) => graph::gradients(root, g, Some(n), &nodes),
+            Some((root, nodes)) => graph::gradients(root, g, attached, Some(n), &nodes),
             None => vec![None; wrt.len()],
         };
         let zeros = |x: &&Self| Value::from_parts(Tensor::full(T::zero(), &with_leading(n, x.shape())), None);
         found.into_iter().zip(wrt).map(|(found, x)| found.unwrap_or_else(|| zeros(x))).collect()
     }
-}
-
-/// The tangents of some values, in one sweep, given those of some that they were made from.
-fn try_tangents<T: Scalar, B: Backend<T>>(
-    op: &'static str,
-    of: &[&Value<T, B>],
-    tangents: &[(&Value<T, B>, &Value<T, B>)],
-) -> Result<Vec<Value<T, B>>, Error> {
-    let given = given(op, tangents)?;
-    let known = given.iter().map(|(node, t)| (node.id, Some(t.clone()))).collect();
-    Ok(rest(of, known, &given))
-}
-
-/// What a function makes of some values, and the tangents of those `of` it, given theirs; most are taken while it runs.
-fn try_follow<T: Scalar, B: Backend<T>, R>(
-    op: &'static str,
-    tangents: &[(&Value<T, B>, &Value<T, B>)],
-    f: impl FnOnce() -> Result<R, Error>,
-    of: impl Fn(&R) -> Vec<&Value<T, B>>,
-) -> Result<(R, Vec<Value<T, B>>), Error> {
-    let given = given(op, tangents)?;
-    let (made, known) = follow::following(&given, f);
-    let made = made?;
-    let found = rest(&of(&made), known, &given);
-    Ok((made, found))
 }
 
 /// Values that are given their tangents.
@@ -201,10 +231,11 @@ fn rest<T: Scalar, B: Backend<T>>(
     of: &[&Value<T, B>],
     known: Tangents<T, B>,
     given: &Given<'_, T, B>,
+    attached: bool,
 ) -> Vec<Value<T, B>> {
     let oldest = given.iter().map(|(node, _)| node.id).min().unwrap_or(u64::MAX);
     let roots: Vec<_> = of.iter().filter_map(|y| y.tracked()).collect();
-    let mut found = graph::forward(&roots, known, oldest, None).into_iter();
+    let mut found = graph::forward(&roots, known, oldest, attached, None).into_iter();
     let tangent =
         |y: &&Value<T, B>| y.tracked().and_then(|_| found.next().flatten()).unwrap_or_else(|| zeros(y));
     of.iter().map(tangent).collect()
