@@ -376,6 +376,7 @@ fn pass<'a, T: Scalar, B: Backend<T>>(
 }
 
 /// The same of numbers, without a value for each.
+#[inline(always)] // else a cotangent is made apart and copied to its place
 fn pass_number<'a, T: Scalar, B: Backend<T>>(
     pending: &mut Pending<'a, T, B>,
     operation: &'a Operation<T, B>,

@@ -3,6 +3,7 @@
 
 use super::gemv::{Packed, are_few, are_short, gemv, gemv_in_chains};
 use super::matmul::{Batch, next};
+use super::narrow::{self, Narrow};
 use super::tiles::{self, SmallTiles, Workspace};
 use crate::scalar::Scalar;
 use crate::threads;
@@ -75,6 +76,7 @@ fn in_parts<T: Scalar>(
 ) {
     // Once for all parts, which may be vectors although the whole is none.
     let loops = match c.dim() {
+        _ if let Some(narrow) = Narrow::of(alpha, &a, &b, beta, c) => Some(Loops::Narrow(narrow)),
         (_, n) if are_few(n, &a) => Packed::of(a).map(Loops::Columns),
         (m, _) if are_few(m, &b) => Packed::of(b.t()).map(Loops::Rows),
         _ => None,
@@ -85,6 +87,9 @@ fn in_parts<T: Scalar>(
     let run = |operands, c, workspace: &mut _| loops.run(alpha, operands, beta, c, workspace);
     match loops {
         _ if parts < 2 => return run([a, b], c.view_mut(), workspace),
+        Loops::Narrow(Narrow::Long) => {
+            return narrow::long(true, alpha, a.reversed_axes(), b, beta, c.view_mut());
+        }
         Loops::Columns(Packed::Columns) if are_short(&a, parts) => {
             return gemv_in_chains(alpha, a, b, beta, c.view_mut());
         }
@@ -132,6 +137,8 @@ enum Loops {
     Library,
     /// That of matrices.
     Tiles,
+    /// Those of narrow matrices.
+    Narrow(Narrow),
     /// That of a matrix and a few columns.
     Columns(Packed),
     /// That of a few rows and a matrix.
@@ -143,13 +150,12 @@ impl Loops {
     fn parts<T>(self, a: &ArrayView2<'_, T>, b: &ArrayView2<'_, T>) -> usize {
         /// Elements of a matrix that are worth a thread: what bounds a product with a vector is how fast they are read.
         const WORTH_A_THREAD: usize = 1 << 17;
+        let by_work = parts(a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols()));
+        let by_reading = (a.len().max(b.len()) / WORTH_A_THREAD).clamp(1, rayon::current_num_threads());
         match self {
-            Loops::Tiles | Loops::Library => {
-                parts(a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols()))
-            }
-            Loops::Columns(_) | Loops::Rows(_) => {
-                (a.len().max(b.len()) / WORTH_A_THREAD).clamp(1, rayon::current_num_threads())
-            }
+            Loops::Tiles | Loops::Library => by_work,
+            Loops::Columns(_) | Loops::Rows(_) => by_reading,
+            Loops::Narrow(_) => by_work.max(by_reading),
         }
     }
 
@@ -164,6 +170,8 @@ impl Loops {
         match self {
             Loops::Tiles => tiles::gemm(alpha, a, b, beta, c, workspace),
             Loops::Library => general_mat_mul(alpha, &a, &b, beta, &mut c),
+            Loops::Narrow(Narrow::Tall) => narrow::tall(a, b, c, &mut workspace.packed),
+            Loops::Narrow(Narrow::Long) => narrow::long(false, alpha, a.reversed_axes(), b, beta, c),
             Loops::Columns(packed) => gemv(packed, alpha, a, b, beta, c),
             Loops::Rows(packed) => gemv(packed, alpha, b.t(), a.t(), beta, c.reversed_axes()),
         }
@@ -293,8 +301,9 @@ pub(super) mod tests {
     /// Of a matrix that is large enough to be shared among several, however it lies.
     #[test]
     fn threads_change_no_bit_of_products_with_vectors() {
-        for ((m, k), column_major) in
-            [(30, 20_000), (20_000, 30)].into_iter().flat_map(|dim| [(dim, false), (dim, true)])
+        for ((m, k), column_major) in [(30, 20_000), (20_000, 30), (5, 60_000), (60_000, 5)]
+            .into_iter()
+            .flat_map(|dim| [(dim, false), (dim, true)])
         {
             let (a, b) = (matrix::<f64>((m, k), column_major), matrix((k, 1), false));
             let product = |threads| {

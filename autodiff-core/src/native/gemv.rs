@@ -2,6 +2,7 @@
 
 use super::gemm::scaled;
 use super::math::MulAdd;
+use super::narrow::pieces;
 use super::simd::{self, Kernel, LINE};
 use crate::scalar::Scalar;
 use crate::threads;
@@ -110,7 +111,19 @@ impl<T: Scalar> Kernel for Product<'_, T> {
     #[inline(always)]
     fn run<F: MulAdd>(self) {
         let (m, k) = self.a.dim();
-        let piece = if matches!(self.packed, Packed::Rows) { k } else { m };
+        let (piece, pieces) = match self.packed {
+            Packed::Rows => (k, self.a.to_slice()),
+            Packed::Columns => (m, self.a.t().to_slice()),
+        };
+        if let Some(pieces) = pieces.filter(|_| piece <= pieces::SHORT) {
+            for (x, sums) in self.x.chunks(k).zip(self.sums.chunks_mut(m)) {
+                match self.packed {
+                    Packed::Rows => pieces::dots::<F, T>(piece, pieces, x, sums),
+                    Packed::Columns => pieces::combinations::<F, T>(piece, pieces, x, sums),
+                }
+            }
+            return;
+        }
         match m * k * size_of::<T>() > NEAR && piece * size_of::<T>() <= SHORT {
             true => self.product::<F, true>(),
             false => self.product::<F, false>(),
@@ -154,7 +167,7 @@ const TOGETHER: usize = 4;
 
 /// Terms that are added up one after another, before their sum is added to that of those before: errors of rounding grow with the
 /// length of such a chain.
-const CHAIN: usize = 512;
+pub(super) const CHAIN: usize = 512;
 
 /// Of each row of `a` and each of `N` columns; from the last row to the first: a gradient then adds rows up from the first, which were
 /// read last and are still in a cache.

@@ -7,6 +7,7 @@ mod gemv;
 pub(crate) mod linalg;
 pub(crate) mod math;
 mod matmul;
+mod narrow;
 mod recurrence;
 mod reduce;
 pub(crate) mod simd;

@@ -26,6 +26,8 @@ macro_rules! unrolled {
     };
 }
 
+pub(in crate::native) use unrolled;
+
 /// Tiles of the rows in `strip` and `L` columns, `R` rows at a time.
 pub(super) struct Tiles<'a, 'x, T, A, const R: usize, const L: usize> {
     pub output: &'a mut Output<'x, T>,
@@ -81,14 +83,44 @@ impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_,
                 });
                 continue;
             }
-            // As in `gemv`: what is done with them is not to tell the compiler which of them to make vectors of.
+            // A copy: the sums themselves stay in registers.
             let sums = std::hint::black_box(sums);
-            for r in first - start..R {
-                let mut row = output.c.index_axis_mut(Axis(0), start + r);
-                let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
-                for (c, &sum) in c[fresh.clone()].iter_mut().zip(&sums[r][fresh.clone()]) {
-                    *c = scaled(alpha, sum, beta, *c);
-                }
+            output.write::<R, L>(first, start, panel, &sums);
+        }
+    }
+}
+
+impl<T: Scalar> Output<'_, T> {
+    /// Writes, or adds, the fresh columns of a tile's sums to the rows that are not in the tile before.
+    #[inline(never)] // what it does with the sums is not to tell the compiler which of them to make vectors of
+    fn write<const R: usize, const L: usize>(
+        &mut self,
+        first: usize,
+        start: usize,
+        panel: &Panel<'_, T>,
+        sums: &[[T; L]; R],
+    ) {
+        let adds = panel.inner.start > 0;
+        let (alpha, beta) = (self.alpha, if adds { T::one() } else { self.beta });
+        let width = self.c.ncols();
+        let end = (start + R - 1) * width + panel.start + L;
+        if alpha == T::one()
+            && beta == T::zero()
+            && let Some(all) = self.c.as_slice_mut().and_then(|all| all.get_mut(..end))
+        {
+            // Whole vectors: what comes before the fresh columns was computed alike, and what comes after them, of fewer columns than a
+            // vector has, is the beginning of rows to come.
+            let all = &mut all[start * width + panel.start..];
+            for (r, sums) in sums.iter().enumerate() {
+                all[r * width..][..L].copy_from_slice(sums);
+            }
+            return;
+        }
+        for (row, sums) in (start..).zip(sums).skip(first - start) {
+            let mut row = self.c.index_axis_mut(Axis(0), row);
+            let c = &mut row.as_slice_mut().expect("one piece")[panel.start..];
+            for (c, &sum) in c[panel.fresh.clone()].iter_mut().zip(&sums[panel.fresh.clone()]) {
+                *c = scaled(alpha, sum, beta, *c);
             }
         }
     }

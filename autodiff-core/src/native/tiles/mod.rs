@@ -18,8 +18,10 @@ use crate::memory::Buffer;
 use crate::scalar::Scalar;
 use ahead::Ahead;
 use cut::{Cut, Part, Strip, TILES, strips};
+pub(super) use kernel::unrolled;
 use kernel::{ByColumn, ByRow, ByTile, Tiles};
 use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2};
+pub(super) use pack::pack;
 use pack::{Panel, Right, in_tiles, rearrange};
 pub(super) use small::SmallTiles;
 
@@ -89,7 +91,7 @@ pub(super) fn gemm<T: Scalar>(
 pub(super) struct Workspace<T: Scalar> {
     rearranged: Buffer<T>,
     tiles: Buffer<T>,
-    packed: Buffer<T>,
+    pub(super) packed: Buffer<T>,
     ahead: Ahead,
 }
 
@@ -162,7 +164,8 @@ impl<T: Scalar> Product<'_, T> {
         let left = match (Packed::of(a), a.reversed_axes().to_slice()) {
             (Some(Packed::Rows), _) if n < if is_one { 16 * L } else { 4 * L } => Left::Rows(a),
             (Some(Packed::Columns), Some(columns))
-                if near(&a) && (n < 4 * L || is_one && m * size_of::<T>() <= CLOSE) =>
+                if n < 4 * L && (near(&a) || m * size_of::<T>() <= CLOSE)
+                    || near(&a) && is_one && m * size_of::<T>() <= CLOSE =>
             {
                 Left::Columns { elements: columns, stride: m }
             }

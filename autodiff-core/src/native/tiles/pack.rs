@@ -36,24 +36,25 @@ impl<T: Scalar> Right<'_, T> {
     /// The columns from `j` on; packed for the first of the parts that they are multiplied with.
     pub fn panel<const W: usize>(&mut self, part: &Part, j: usize) -> Panel<'_, T> {
         let (n, inner) = (self.b.ncols(), part.inner.clone());
+        // Where not a whole vector is left, it begins with columns that there were before.
+        let start = j.min(n.saturating_sub(W));
+        let fresh = j - start..n.min(W);
         if let Some(all) = self.direct.filter(|_| n >= W) {
-            let start = j.min(n - W);
             let elements = &all[inner.start * n + start..];
-            return Panel { elements, stride: n, start, fresh: j - start..W, inner };
+            return Panel { elements, stride: n, start, fresh, inner };
         }
         self.packed.reserve(self.len);
         let place = if self.several { (j - part.columns.start) * inner.len() } else { 0 };
         let elements = &mut self.packed[place..place + W * inner.len()];
-        let fresh = 0..W.min(part.columns.end - j);
         if part.rows.start == 0 {
-            pack::<T, W>(&self.b, &inner, j, fresh.end, elements);
+            pack::<T, W>(&self.b, &inner, start, fresh.end, elements);
         }
-        Panel { elements, stride: W, start: j, fresh, inner }
+        Panel { elements, stride: W, start, fresh, inner }
     }
 }
 
 /// Copies `count` columns from `j` on of the `inner` rows, row after row of `W`.
-pub(super) fn pack<T: Scalar, const W: usize>(
+pub(in crate::native) fn pack<T: Scalar, const W: usize>(
     b: &ArrayView2<'_, T>,
     inner: &Range<usize>,
     j: usize,
@@ -63,11 +64,17 @@ pub(super) fn pack<T: Scalar, const W: usize>(
     /// Columns that are read side by side.
     const TOGETHER: usize = 4;
     if b.strides()[1] == 1 {
+        let (all, n) = (b.to_slice(), b.ncols());
         for (p, packed) in inner.clone().zip(packed.as_chunks_mut::<W>().0) {
-            let row = &b.index_axis_move(Axis(0), p).to_slice().expect("packed rows")[j..];
+            // What comes after a row does no harm in its place, and a vector is copied sooner than a part of one.
+            let row = match all {
+                Some(all) => &all[p * n..],
+                None => b.index_axis_move(Axis(0), p).to_slice().expect("packed rows"),
+            };
+            let row = &row[j..];
             match row.first_chunk() {
                 Some(row) => *packed = *row,
-                None => packed[..count].copy_from_slice(row),
+                None => packed[..count].copy_from_slice(&row[..count]),
             }
         }
         return;
