@@ -21,6 +21,9 @@ use crate::value::Value;
 /// assert_eq!(grad(|x| grad(f, x), &x).item(), 48.0);
 /// ```
 ///
+/// At a constant, of a function that uses nothing else which is differentiated, and inside [`no_grad`](crate::no_grad), it is a constant;
+/// that is found before it is computed, which then takes as long as [`backward`](Value::backward).
+///
 /// A function of several values takes an array, a tuple, a `Vec` or a struct of them, nested as one likes: whatever
 /// has [`Parameters`]. Its gradient is of the same type.
 ///

@@ -161,11 +161,11 @@ impl<T: Scalar> Product<'_, T> {
         let bytes = inner.length * size_of::<T>();
         let (rows, columns) = (Cut::new(m, reach.height / bytes, TILES), Cut::new(n, PANELS / bytes, L));
         let is_one = inner.is_one() && rows.is_one();
+        let is_close = m * size_of::<T>() <= CLOSE;
         let left = match (Packed::of(a), a.reversed_axes().to_slice()) {
             (Some(Packed::Rows), _) if n < if is_one { 16 * L } else { 4 * L } => Left::Rows(a),
             (Some(Packed::Columns), Some(columns))
-                if n < 4 * L && (near(&a) || m * size_of::<T>() <= CLOSE)
-                    || near(&a) && is_one && m * size_of::<T>() <= CLOSE =>
+                if n < 4 * L && (near(&a) || is_close) || near(&a) && is_close && is_one =>
             {
                 Left::Columns { elements: columns, stride: m }
             }
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn large_matrices_and_parts_of_them() {
         // More than is read in place, than is read again, and than a panel of a whole matrix.
-        for (m, k, n) in [(300, 520, 70), (9, 400, 500), (1100, 1000, 9)] {
+        for (m, k, n) in [(300, 520, 70), (9, 400, 500), (1100, 1000, 9), (9, 20_000, 17)] {
             for layout in 0..8 {
                 let by_column = |bit: usize| layout >> bit & 1 == 1;
                 let (a, b) = (matrix::<f64>((m, k), by_column(0)), matrix::<f64>((k, n), by_column(1)));
