@@ -2,7 +2,7 @@
 
 use super::gemm::scaled;
 use super::math::MulAdd;
-use super::narrow::pieces;
+use super::narrow::Pieces;
 use super::simd::{self, Kernel, LINE};
 use crate::scalar::Scalar;
 use crate::threads;
@@ -79,8 +79,12 @@ fn products<T: Scalar>(packed: Packed, a: ArrayView2<'_, T>, b: ArrayView2<'_, T
     let columns = b.t();
     let columns = columns.as_standard_layout();
     let x = columns.as_slice().expect("standard layout");
-    if !a.is_empty() {
-        simd::widest(Product { packed, a, x, sums });
+    if a.is_empty() {
+        return;
+    }
+    match Pieces::of(packed, &a) {
+        Some(pieces) => pieces.multiply(x, sums),
+        None => simd::widest(Product { packed, a, x, sums }),
     }
 }
 
@@ -111,19 +115,7 @@ impl<T: Scalar> Kernel for Product<'_, T> {
     #[inline(always)]
     fn run<F: MulAdd>(self) {
         let (m, k) = self.a.dim();
-        let (piece, pieces) = match self.packed {
-            Packed::Rows => (k, self.a.to_slice()),
-            Packed::Columns => (m, self.a.t().to_slice()),
-        };
-        if let Some(pieces) = pieces.filter(|_| piece <= pieces::SHORT) {
-            for (x, sums) in self.x.chunks(k).zip(self.sums.chunks_mut(m)) {
-                match self.packed {
-                    Packed::Rows => pieces::dots::<F, T>(piece, pieces, x, sums),
-                    Packed::Columns => pieces::combinations::<F, T>(piece, pieces, x, sums),
-                }
-            }
-            return;
-        }
+        let piece = if matches!(self.packed, Packed::Rows) { k } else { m };
         match m * k * size_of::<T>() > NEAR && piece * size_of::<T>() <= SHORT {
             true => self.product::<F, true>(),
             false => self.product::<F, false>(),

@@ -11,7 +11,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use smallvec::SmallVec;
 
 /// Chains in which the rows of a long product are added up side by side.
-const CHAINS: usize = 4;
+const CHAINS: usize = 2;
 
 /// Rows that are added up in these chains, before their sum is added to that of those before: errors of rounding grow with the length
 /// of a chain.
@@ -64,21 +64,18 @@ struct Long<'a, T> {
 impl<T: Scalar> Kernel for Long<'_, T> {
     type Output = ();
 
-    /// Four vectors of sums in each chain where there are 32 registers for lines, else two of half as many lanes.
     #[inline(always)]
     fn run<F: MulAdd>(self) {
-        match (simd::fused_bytes(), size_of::<T>()) {
-            (64, 4) => self.chains::<F, 4, 16>(),
-            (64, _) => self.chains::<F, 4, 8>(),
-            (_, 4) => self.chains::<F, 2, 8>(),
-            _ => self.chains::<F, 2, 4>(),
+        match size_of::<T>() {
+            4 => self.chains::<F, 16>(),
+            _ => self.chains::<F, 8>(),
         }
     }
 }
 
 impl<T: Scalar> Long<'_, T> {
     #[inline(always)]
-    fn chains<F: MulAdd, const M: usize, const L: usize>(self) {
+    fn chains<F: MulAdd, const L: usize>(self) {
         let Long { a, b, dim: (m, n), sums } = self;
         let mut panel = [[T::zero(); L]; CHAIN];
         for (a, b) in a.chunks(CHAIN * m).zip(b.chunks(CHAIN * n)) {
@@ -101,7 +98,7 @@ impl<T: Scalar> Long<'_, T> {
                         }
                     };
                     i += match m - i {
-                        left if left >= M => part::<F, T, M, L>(a, m, i, panel, &mut add),
+                        4.. => part::<F, T, 4, L>(a, m, i, panel, &mut add),
                         2.. => part::<F, T, 2, L>(a, m, i, panel, &mut add),
                         _ => part::<F, T, 1, L>(a, m, i, panel, &mut add),
                     };
@@ -143,9 +140,9 @@ fn part<F: MulAdd, T: Scalar, const M: usize, const L: usize>(
             }
         }
     }
-    let [c0, c1, c2, c3] = chains;
+    let [even, odd] = chains;
     for r in 0..M {
-        add(r, &std::array::from_fn(|l| (c0[r][l] + c1[r][l]) + (c2[r][l] + c3[r][l])));
+        add(r, &std::array::from_fn(|l| even[r][l] + odd[r][l]));
     }
     M
 }

@@ -1,11 +1,10 @@
 //! A matrix and a vector, where the rows, or the columns, are short and lie one after another.
 
-use crate::native::gemv::CHAIN;
+use crate::native::gemv::{CHAIN, Packed};
 use crate::native::math::MulAdd;
+use crate::native::simd::{self, Kernel};
 use crate::scalar::Scalar;
-
-/// The most elements of a short row, or column.
-pub(in crate::native) const SHORT: usize = 8;
+use ndarray::ArrayView2;
 
 /// Calls a function that is compiled for each length of the pieces.
 macro_rules! of_length {
@@ -24,14 +23,64 @@ macro_rules! of_length {
     };
 }
 
-/// The dot products of rows of `length` and `x`.
-#[inline(always)]
-pub(in crate::native) fn dots<F: MulAdd, T: Scalar>(length: usize, rows: &[T], x: &[T], sums: &mut [T]) {
-    of_length!(length, dots_of, rows, x, sums);
+/// The rows of a matrix, or the columns.
+pub(in crate::native) struct Pieces<'a, T> {
+    packed: Packed,
+    elements: &'a [T],
+    length: usize,
+    count: usize,
 }
 
+impl<'a, T: Scalar> Pieces<'a, T> {
+    /// Those of `a`, if they are short.
+    pub fn of(packed: Packed, a: &ArrayView2<'a, T>) -> Option<Self> {
+        let (m, k) = a.dim();
+        let (length, count, most) = match packed {
+            Packed::Rows => (k, m, 8),
+            Packed::Columns => (m, k, 7),
+        };
+        let elements = match packed {
+            _ if length > most => None,
+            Packed::Rows => a.to_slice(),
+            Packed::Columns => a.reversed_axes().to_slice(),
+        };
+        elements.map(|elements| Pieces { packed, elements, length, count })
+    }
+
+    /// The products of the matrix and the columns in `x`, one after another, for `sums` that are 0.
+    pub fn multiply(&self, x: &[T], sums: &mut [T]) {
+        let (columns, results) = match self.packed {
+            Packed::Rows => (self.length, self.count),
+            Packed::Columns => (self.count, self.length),
+        };
+        for (x, sums) in x.chunks(columns).zip(sums.chunks_mut(results)) {
+            simd::widest(Product { pieces: self, x, sums });
+        }
+    }
+}
+
+struct Product<'a, T> {
+    pieces: &'a Pieces<'a, T>,
+    x: &'a [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Product<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<F: MulAdd>(self) {
+        let Product { pieces: &Pieces { packed, elements, length, .. }, x, sums } = self;
+        match packed {
+            Packed::Rows => of_length!(length, dots, elements, x, sums),
+            Packed::Columns => of_length!(length, combinations, elements, x, sums),
+        }
+    }
+}
+
+/// The dot products of rows and `x`.
 #[inline(always)]
-fn dots_of<F: MulAdd, T: Scalar, const K: usize>(rows: &[T], x: &[T], sums: &mut [T]) {
+fn dots<F: MulAdd, T: Scalar, const K: usize>(rows: &[T], x: &[T], sums: &mut [T]) {
     let x: &[T; K] = x.first_chunk().expect("as many elements");
     for (row, sum) in rows.as_chunks::<K>().0.iter().zip(sums) {
         let mut found = T::zero();
@@ -42,20 +91,10 @@ fn dots_of<F: MulAdd, T: Scalar, const K: usize>(rows: &[T], x: &[T], sums: &mut
     }
 }
 
-/// Adds columns of `length`, each times its element of `x`.
-#[inline(always)]
-pub(in crate::native) fn combinations<F: MulAdd, T: Scalar>(
-    length: usize,
-    columns: &[T],
-    x: &[T],
-    sums: &mut [T],
-) {
-    of_length!(length, combinations_of, columns, x, sums);
-}
-
+/// Adds columns, each times its element of `x`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // of loops over iterators, the compiler does not make vectors here
-fn combinations_of<F: MulAdd, T: Scalar, const M: usize>(columns: &[T], x: &[T], sums: &mut [T]) {
+fn combinations<F: MulAdd, T: Scalar, const M: usize>(columns: &[T], x: &[T], sums: &mut [T]) {
     /// Columns that are added up side by side.
     const TOGETHER: usize = 4;
     for (columns, x) in columns.as_chunks::<M>().0.chunks(CHAIN).zip(x.chunks(CHAIN)) {

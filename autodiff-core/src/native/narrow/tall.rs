@@ -44,18 +44,18 @@ impl<T: Scalar> Kernel for Tall<'_, T> {
 
     #[inline(always)]
     fn run<F: MulAdd>(self) {
-        match (simd::fused_bytes(), size_of::<T>()) {
-            (64, 4) => self.rows::<F, 8, 16>(),
-            (64, _) => self.rows::<F, 8, 8>(),
-            (_, 4) => self.rows::<F, 4, 16>(),
-            _ => self.rows::<F, 4, 8>(),
+        match size_of::<T>() {
+            4 => self.rows::<F, 16>(),
+            _ => self.rows::<F, 8>(),
         }
     }
 }
 
 impl<T: Scalar> Tall<'_, T> {
     #[inline(always)]
-    fn rows<F: MulAdd, const R: usize, const L: usize>(self) {
+    fn rows<F: MulAdd, const L: usize>(self) {
+        /// Rows whose sums stay in registers, with the vectors that they are sums of, whatever these are made of.
+        const R: usize = 4;
         let Tall { a, panels, starts, dim: (k, n), c } = self;
         // The last rows have no place for whole vectors where these go over their end.
         let rows = c.len() / n;
