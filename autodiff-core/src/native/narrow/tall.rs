@@ -54,7 +54,7 @@ impl<T: Scalar> Kernel for Tall<'_, T> {
 impl<T: Scalar> Tall<'_, T> {
     #[inline(always)]
     fn rows<F: MulAdd, const L: usize>(self) {
-        /// Rows whose sums stay in registers, with the vectors that they are sums of, whatever these are made of.
+        /// Rows whose vectors of sums stay in registers, wide ones or twice as many narrow ones.
         const R: usize = 4;
         let Tall { a, panels, starts, dim: (k, n), c } = self;
         // The last rows have no place for whole vectors where these go over their end.
