@@ -26,9 +26,6 @@ pub(super) enum Narrow {
 /// The most columns of a narrow matrix.
 const FEW: usize = 32;
 
-/// The most elements of a long product: of larger ones tiles are faster.
-const SMALL: usize = 112;
-
 /// Rows from which on a matrix counts as narrow, in columns.
 const MANY: usize = 4;
 
@@ -52,8 +49,8 @@ impl Narrow {
             && (alpha == T::one() && beta == T::zero())
             && a.is_standard_layout()
             && c.is_standard_layout();
-        let is_long = m * n <= SMALL
-            && m.max(n) <= FEW
+        // Of larger products, tiles are.
+        let is_long = m.max(n) <= if m.min(n) <= 4 { 28 } else { 7 }
             && k >= MANY * m.max(n)
             && a.t().is_standard_layout()
             && b.is_standard_layout();
@@ -114,7 +111,8 @@ mod tests {
     }
 
     fn long_products<T: Scalar>(tolerance: f64) {
-        for (m, k, n) in [(3, 12, 3), (3, 40, 10), (28, 131, 4), (5, 1030, 22), (4, 40_000, 3)] {
+        for (m, k, n) in [(3, 12, 3), (3, 40, 10), (28, 131, 4), (4, 1030, 22), (7, 1030, 6), (4, 40_000, 3)]
+        {
             let (a, b) = (matrix::<T>((k, m), false), matrix::<T>((k, n), false));
             let got = product(Narrow::Long, a.t(), b.view(), 1);
             for ((i, j), got) in got.indexed_iter() {
