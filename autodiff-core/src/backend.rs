@@ -74,8 +74,8 @@ pub enum Reduction {
 
 /// What computes: elementwise work, reductions and batched matrix products over `ndarray` views.
 ///
-/// On numbers, and on arrays of at most 16 elements, elementwise work, reductions and products take less time than a call with
-/// views: they are done without the backend. Elementwise work and reductions have the results of [`Native`](crate::Native).
+/// On numbers and short arrays, elementwise work and reductions take less time than a call with views: they are done without the
+/// backend, with the results of [`Native`](crate::Native). So are products of matrices of at most 16 elements.
 ///
 /// Every method has a default, the pure-Rust kernel of [`Native`](crate::Native), so that a backend states only what it does
 /// better: one that overrides [`gemm`](Backend::gemm) alone gets batched products for it. Operands come in any
@@ -103,8 +103,8 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     /// The backend's name, for reports.
     const NAME: &'static str;
 
-    /// Applies `op` to operands that broadcast together, giving an array of their common shape. Not called for a result of at
-    /// most 16 elements along at most 4 axes.
+    /// Applies `op` to operands that broadcast together, giving an array of their common shape. Mostly not called for a result of at
+    /// most 512 elements along at most 4 axes.
     fn elementwise(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
         T::elementwise(op, operands)
     }
@@ -114,7 +114,7 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
         T::evaluate(program, operands)
     }
 
-    /// Reduces `x` along `axes` (each at most once), which keep length 1 in the result. Not called for an `x` of at most 16
+    /// Reduces `x` along `axes` (each at most once), which keep length 1 in the result. Mostly not called for an `x` of at most 512
     /// elements along at most 4 axes.
     fn reduce(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
         T::reduce(op, x, axes)

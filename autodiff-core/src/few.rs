@@ -1,15 +1,20 @@
 //! Arrays of a few elements: shape and elements in one allocation, worked on without `ndarray` and the backend, whose care
 //! for large arrays takes longer than the work on a few numbers.
+//!
+//! Elementwise operations and reductions make short arrays, of some hundred elements, in the same way.
 
 use crate::backend::Reduction;
 use crate::lazy;
-use crate::native::{fold_slice, sum_slice};
+use crate::native::reduce_packed;
 use crate::scalar::Scalar;
 use ndarray::{ArcArray, ArrayViewD, ArrayViewMutD, IxDyn};
 use std::sync::Arc;
 
-/// The most elements of such an array.
+/// The most elements of an array of a few.
 pub(crate) const MOST: usize = 16;
+
+/// The most elements of a short array.
+const SHORT: usize = 512;
 
 /// The most axes of such an array.
 const AXES: usize = 4;
@@ -17,18 +22,29 @@ const AXES: usize = 4;
 /// The elements of such an array, or of one that becomes one; what follows them is not read.
 pub(crate) type Elements<T> = [T; MOST];
 
-/// The shape of such an array: of at least one element and at most [`MOST`].
+/// The shape of such an array: of at least one element and at most [`SHORT`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dims {
     lengths: [usize; AXES],
     ndim: u8,
-    len: u8,
+    len: u16,
 }
 
 impl Dims {
     /// The shape, if it is that of a few elements, and these are worked on here.
     #[inline]
     pub fn of(shape: &[usize]) -> Option<Self> {
+        Self::up_to(MOST, shape)
+    }
+
+    /// The shape, if it is that of a short array, and these are worked on here.
+    #[inline]
+    pub fn short(shape: &[usize]) -> Option<Self> {
+        Self::up_to(SHORT, shape)
+    }
+
+    #[inline]
+    fn up_to(most: usize, shape: &[usize]) -> Option<Self> {
         if shape.len() > AXES {
             return None;
         }
@@ -37,8 +53,14 @@ impl Dims {
             *to = n;
             len = len.saturating_mul(n);
         }
-        let dims = Dims { lengths, ndim: shape.len() as u8, len: len as u8 };
-        ((1..=MOST).contains(&len) && lazy::are_few_apart()).then_some(dims)
+        let dims = Dims { lengths, ndim: shape.len() as u8, len: len as u16 };
+        ((1..=most).contains(&len) && lazy::are_few_apart()).then_some(dims)
+    }
+
+    /// Whether there are no more than a few elements.
+    #[inline]
+    pub fn is_few(&self) -> bool {
+        self.len() <= MOST
     }
 
     #[inline]
@@ -55,7 +77,7 @@ impl Dims {
 /// A few elements, in row-major order.
 pub(crate) type Few<T> = Block<[T]>;
 
-/// The array, in memory for a few more elements than it may have: there are three sizes.
+/// The array, in memory for a few more elements than it may have: there are some sizes.
 #[derive(Debug)]
 pub(crate) struct Block<E: ?Sized> {
     dims: Dims,
@@ -75,8 +97,31 @@ impl<T: Scalar> Few<T> {
         match dims.len() {
             0..=4 => of::<T, 4>(dims, fill),
             5..=8 => of::<T, 8>(dims, fill),
-            _ => of::<T, MOST>(dims, fill),
+            9..=MOST => of::<T, MOST>(dims, fill),
+            _ => {
+                let mut block = Self::zeros(dims);
+                fill(Arc::get_mut(&mut block).expect("a block of its own").elements_mut());
+                block
+            }
         }
+    }
+
+    /// Zeros, of which there are more than a few.
+    #[inline(never)] // once for all that fills them
+    fn zeros(dims: Dims) -> Arc<Self> {
+        fn of<T: Scalar, const N: usize>(dims: Dims) -> Arc<Few<T>> {
+            Arc::new(Block { dims, elements: [T::zero(); N] })
+        }
+        macro_rules! of_least {
+            ($($n:literal)*) => {
+                match dims.len() {
+                    $(0..=$n => of::<T, $n>(dims),)*
+                    _ => of::<T, SHORT>(dims),
+                }
+            };
+        }
+        // (The common allocators keep what is shorter than 1 KiB at hand: 120 numbers of eight bytes.)
+        of_least!(24 32 40 48 56 64 80 96 120 160 192 224 256 320 384 448)
     }
 
     #[inline]
@@ -121,16 +166,26 @@ pub(crate) fn fill<'a, T: Scalar>(to: &mut [T], from: impl IntoIterator<Item = &
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
 }
 
-/// Writes the elements `x` of an array of shape `from`, repeated to make `to`.
-pub(crate) fn spread<T: Scalar>(from: &[usize], x: &[T], to: &Dims, y: &mut [T]) {
-    let own = strides(from);
-    let mut strides = [0; AXES];
-    // The axes are aligned at the end.
-    let added = to.shape().len() - from.len();
-    for axis in (0..from.len()).filter(|&axis| from[axis] != 1) {
-        strides[added + axis] = own[axis];
+/// Writes the elements `x` of an array of shape `from`, repeated to make `to`: each axis, counted from the last, has the same length or
+/// 1, and there is one at least.
+pub(crate) fn spread<T: Scalar>(from: &[usize], x: &[T], to: &[usize], y: &mut [T]) {
+    match x {
+        [x] => return y.fill(*x),
+        _ if x.len() == y.len() => return y.copy_from_slice(x),
+        _ => {}
     }
-    gather(x, to, strides, y);
+    let (own, lengths, part) = (from.len() == to.len(), &to[1..], y.len() / to[0]);
+    if own && from[0] == to[0] {
+        let (x, y) = (x.chunks_exact(x.len() / to[0]), y.chunks_exact_mut(part));
+        return x.zip(y).for_each(|(x, y)| spread(&from[1..], x, lengths, y));
+    }
+    spread(&from[usize::from(own)..], x, lengths, &mut y[..part]);
+    let mut done = part;
+    while done < y.len() {
+        let more = done.min(y.len() - done);
+        y.copy_within(..more, done);
+        done += more;
+    }
 }
 
 /// An array with its axes in another order.
@@ -169,17 +224,17 @@ pub(crate) fn matmul<T: Scalar>([k, n]: [usize; 2], a: &[T], b: &[T], y: &mut [T
 
 /// Writes the elements of `x` that lie at these strides along the axes.
 fn gather<T: Scalar>(x: &[T], dims: &Dims, strides: [usize; AXES], y: &mut [T]) {
-    let mut places = y.iter_mut();
-    // Axes that are not there have length 1.
-    let n = dims.lengths;
-    for i in 0..n[0] {
-        for j in 0..n[1] {
-            for k in 0..n[2] {
-                let start = i * strides[0] + j * strides[1] + k * strides[2];
-                for (l, place) in (0..n[3]).zip(&mut places) {
-                    *place = x[start + l * strides[3]];
-                }
+    let Some((&n, outer)) = dims.shape().split_last() else { return y.copy_from_slice(x) };
+    let (mut index, mut start) = ([0; AXES], 0);
+    for row in y.chunks_exact_mut(n) {
+        row.iter_mut().zip(x[start..].iter().step_by(strides[outer.len()])).for_each(|(to, &x)| *to = x);
+        for (axis, &n) in outer.iter().enumerate().rev() {
+            index[axis] += 1;
+            start += strides[axis];
+            if index[axis] < n {
+                break;
             }
+            start -= std::mem::take(&mut index[axis]) * strides[axis];
         }
     }
 }
@@ -199,56 +254,10 @@ fn strides(shape: &[usize]) -> [usize; AXES] {
 ///
 /// It has the bits that the native kernel gives for the array in row-major order.
 pub(crate) fn reduce<T: Scalar>(op: Reduction, from: &[usize], x: &[T], axes: &[usize], y: &mut [T]) {
-    let together = x.len() / y.len();
-    match op {
-        Reduction::Sum => sum(from, x, axes, y),
-        Reduction::Mean => {
-            sum(from, x, axes, y);
-            y.iter_mut().for_each(|y| *y = *y / T::of(together as f64));
-            if !y.iter().all(|y| y.is_finite()) {
-                reduce_array(op, from, x, axes, y);
-            }
-        }
-        // The last axes, in their order: what is reduced lies in one place.
-        _ if axes.iter().copied().eq(from.len() - axes.len()..from.len()) => {
-            y.iter_mut().zip(x.chunks_exact(together)).for_each(|(y, x)| *y = fold_slice(op, x));
-        }
-        _ => reduce_array(op, from, x, axes, y),
+    if reduce_packed(op, x, from, axes, y).is_none() {
+        let array = ArrayViewD::from_shape(IxDyn(from), x).expect("an element for each place");
+        fill(y, &T::reduce(op, array, axes));
     }
-}
-
-#[cold]
-fn reduce_array<T: Scalar>(op: Reduction, from: &[usize], x: &[T], axes: &[usize], y: &mut [T]) {
-    let array = ArrayViewD::from_shape(IxDyn(from), x).expect("an element for each place");
-    fill(y, &T::reduce(op, array, axes));
-}
-
-/// Writes the sums along axes, added up in the order in which the native kernel does.
-fn sum<T: Scalar>(from: &[usize], x: &[T], axes: &[usize], y: &mut [T]) {
-    if axes.len() == from.len() && !axes.is_empty() {
-        y[0] = sum_slice(x);
-        return;
-    }
-    let mut terms = [T::zero(); MOST];
-    fill(&mut terms, x);
-    let mut len = x.len();
-    // The axis of the largest stride first.
-    for axis in (0..from.len()).filter(|axis| axes.contains(axis)) {
-        let n = from[axis];
-        let inner: usize = from[axis + 1..].iter().product();
-        len /= n;
-        for i in 0..len {
-            // A sum goes to a place that none of those after it reads.
-            terms[i] = match inner {
-                1 => sum_slice(&terms[i * n..(i + 1) * n]),
-                _ => {
-                    let start = i / inner * n * inner + i % inner;
-                    (1..n).fold(terms[start], |sum, k| sum + terms[start + k * inner])
-                }
-            };
-        }
-    }
-    fill(y, &terms);
 }
 
 #[cfg(test)]

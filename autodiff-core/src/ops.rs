@@ -331,12 +331,15 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
                 let (left, right) = (left.to_vec(), right.to_vec());
                 return Err(Error::Matmul { left, right, inner_left: inner.0, inner_right: inner.1 });
             }
+            let (is_row, is_column) = (left.len() == 1, right.len() == 1);
+            if !is_row && !is_column {
+                return matrices(self, &other);
+            }
             let row = Shape::from_iter([1].into_iter().chain(left.iter().copied()));
             let column = Shape::from_iter(right.iter().copied().chain([1]));
-            let (is_row, is_column) = (left.len() == 1, right.len() == 1);
             let a = if is_row { self.with_shape("matmul", row) } else { self.clone() };
             let b = if is_column { other.with_shape("matmul", column) } else { other.clone() };
-            let mut product = matrices(&a, &b)?;
+            let product = matrices(&a, &b)?;
             let mut shape = Shape::from_slice(product.shape());
             if is_column {
                 shape.pop();
@@ -344,16 +347,17 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
             if is_row {
                 shape.remove(shape.len() - if is_column { 1 } else { 2 });
             }
-            if is_row || is_column {
-                product = product.with_shape("matmul", shape);
-            }
-            Ok(product)
+            Ok(product.with_shape("matmul", shape))
         }
     }
 }
 
 /// The product of operands with at least two axes, whose inner lengths agree.
 fn matrices<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>) -> Result<Value<T, B>, Error> {
+    if let (&[m, _], &[_, n]) = (a.shape(), b.shape()) {
+        checked_size("matmul", &[m, n])?;
+        return Ok(Value::apply(Matmul::new(Shape::new()), &[a, b]));
+    }
     let split = |x: &Value<T, B>| {
         let (batch, matrix) = x.shape().split_at(x.ndim() - 2);
         (Shape::from_slice(batch), matrix[0], matrix[1])

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(crate) enum Tensor<T> {
     /// No axes: no array either.
     Scalar(T),
-    /// What operations make of a few elements.
+    /// What operations make of a few elements, or some hundred.
     Few(Arc<Few<T>>),
     /// Any other array, and one of a few elements that was given, whose memory is shared with the giver.
     Array(Arc<Spread<T>>),
@@ -95,7 +95,7 @@ impl<T: Scalar> Tensor<T> {
                 let base = Self::array_of(base, shape);
                 let mut place = None;
                 let (from, elements) = base.packed(&mut place);
-                Self::few(dims, |y| few::spread(from, elements, &dims, y))
+                Self::few(dims, |y| few::spread(from, elements, dims.shape(), y))
             }
             None => Self::array_of(base, shape),
         }
@@ -105,7 +105,11 @@ impl<T: Scalar> Tensor<T> {
     pub fn full(value: T, shape: &[usize]) -> Self {
         match Dims::of(shape) {
             Some(dims) => Self::few(dims, |y| y.fill(value)),
-            None => Self::array_of(ArcArray::from_elem(IxDyn(&vec![1; shape.len()]), value), IxDyn(shape)),
+            None => {
+                let mut ones = IxDyn::zeros(shape.len());
+                ones.slice_mut().fill(1);
+                Self::array_of(ArcArray::from_elem(ones, value), IxDyn(shape))
+            }
         }
     }
 
@@ -260,14 +264,14 @@ impl<T: Scalar> Tensor<T> {
         Tensor::Lazy(Lazy::map::<B>(op, shape, compact)).broadcast_to(&wide)
     }
 
-    /// The operation without the backend, where its result has a few elements, and is not left for later.
+    /// The operation without the backend, where its result is short, and is not left for later.
     #[inline]
     fn elementwise_few<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Option<Self> {
         let shapes = operands.map(|x| x.shape());
         let covers_all = |i: &usize| (0..N).all(|j| j == *i || covers(shapes[*i], shapes[j]));
         let dims = match (0..N).find(covers_all) {
-            Some(i) => Dims::of(shapes[i]),
-            None => Dims::of(&common_shape(shapes.into_iter())),
+            Some(i) => Dims::short(shapes[i]),
+            None => Dims::short(&common_shape(shapes.into_iter())),
         }?;
         if operands.iter().any(|x| x.pending().is_some()) {
             return None;
@@ -276,8 +280,15 @@ impl<T: Scalar> Tensor<T> {
         for (x, lanes) in operands.iter().zip(&mut lanes) {
             match x.lanes(&dims) {
                 Some(there) => *lanes = there,
-                None => return Some(Self::elementwise_gathered(op, operands, dims)),
+                None if dims.is_few() => return Some(Self::elementwise_gathered(op, operands, dims)),
+                None => return Self::elementwise_spread(op, operands, dims),
             }
+        }
+        if !dims.is_few() && lanes.iter().all(|lanes| matches!(lanes, Lanes::Same(_))) {
+            // One element that stands for many does so in the result.
+            let mut one = [T::zero()];
+            op.apply(&lanes, &mut one);
+            return Some(Self::full(one[0], dims.shape()));
         }
         Some(Self::few(dims, |y| op.apply(&lanes, y)))
     }
@@ -295,11 +306,33 @@ impl<T: Scalar> Tensor<T> {
                 let mut place = None;
                 let (from, elements) = x.packed(&mut place);
                 let wide = &mut wide[..dims.len()];
-                few::spread(from, elements, &dims, wide);
+                few::spread(from, elements, dims.shape(), wide);
                 Lanes::Each(wide)
             });
         }
         Self::few(dims, |y| op.apply(&lanes, y))
+    }
+
+    /// The same for a result of more than a few elements, if those of the operands that are repeated are in row-major order.
+    fn elementwise_spread<const N: usize>(
+        op: Elementwise<T>,
+        operands: [&Tensor<T>; N],
+        dims: Dims,
+    ) -> Option<Self> {
+        let mut wide = [const { None }; N];
+        for (x, wide) in operands.iter().zip(&mut wide).filter(|(x, _)| x.lanes(&dims).is_none()) {
+            let (from, elements) = match x.ready() {
+                Tensor::Array(a) => (a.base.shape(), a.base.as_slice()?),
+                Tensor::Few(few) => (few.shape(), few.elements()),
+                _ => return None,
+            };
+            *wide = Some(Self::few(dims, |y| few::spread(from, elements, dims.shape(), y)));
+        }
+        let mut lanes = [Lanes::NONE; N];
+        for ((x, wide), lanes) in operands.iter().zip(&wide).zip(&mut lanes) {
+            *lanes = wide.as_ref().unwrap_or(x).lanes(&dims)?;
+        }
+        Some(Self::few(dims, |y| op.apply(&lanes, y)))
     }
 
     /// The elements, repeated to make `dims`, if they lie in memory so.
@@ -420,7 +453,7 @@ impl<T: Scalar> Tensor<T> {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
             Tensor::Few(few) => match (Dims::of(shape), few.same()) {
-                (Some(dims), _) => Self::few(dims, |y| few::spread(few.shape(), few.elements(), &dims, y)),
+                (Some(dims), _) => Self::few(dims, |y| few::spread(few.shape(), few.elements(), shape, y)),
                 (None, Some(x)) => Self::full(x, shape),
                 (None, None) => Self::array_of(with_ndim(few.to_array(), shape.len()), IxDyn(shape)),
             },
@@ -434,7 +467,7 @@ impl<T: Scalar> Tensor<T> {
         match self {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
-            Tensor::Few(few) => match Dims::of(shape) {
+            Tensor::Few(few) => match Dims::short(shape) {
                 Some(dims) => Self::few(dims, |y| few::fill(y, few.elements())),
                 None => {
                     Self::given(few.to_array().into_shape_with_order(IxDyn(shape)).expect("as many elements"))
@@ -585,7 +618,7 @@ impl<T: Scalar> Tensor<T> {
         }
         let mut shape = Shape::from_slice(all.first()?.shape());
         shape[axis] = all.iter().map(|few| few.shape()[axis]).sum();
-        Some(Self::few(Dims::of(&shape)?, |y| few::concat(axis, &all, y)))
+        Some(Self::few(Dims::short(&shape)?, |y| few::concat(axis, &all, y)))
     }
 
     /// The elements at `places`, counted in row-major order, under `shape`.

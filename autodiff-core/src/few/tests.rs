@@ -1,9 +1,10 @@
 use crate::backend::{Backend, Binary, Elementwise, Reduction, Unary};
-use crate::few::{self, Dims, MOST};
+use crate::few::{self, Dims, MOST, SHORT};
 use crate::lazy::{Fusing, with_fusing};
 use crate::native::{Native, Value};
 use crate::rules::{Case, Listed, Select};
 use crate::scalar::Scalar;
+use crate::tensor::Tensor;
 use ndarray::{ArcArray, Array, ArrayD, ArrayViewD, Axis, IxDyn, Slice, s};
 
 const SPECIAL: [f64; 13] =
@@ -57,6 +58,32 @@ fn which_arrays_are_few() {
     for shape in [&[17][..], &[0], &[2, 0], &[3, 6], &[1, 1, 1, 1, 1], &[usize::MAX, usize::MAX], &[256]] {
         assert!(Dims::of(shape).is_none(), "{shape:?}");
     }
+    for shape in short_shapes() {
+        let dims = Dims::short(&shape).unwrap_or_else(|| panic!("{shape:?}"));
+        assert_eq!((dims.shape(), dims.len()), (&shape[..], shape.iter().product()));
+    }
+    for shape in [&[SHORT + 1][..], &[20, 0], &[1, 1, 1, 1, 20], &[1 << 16, 1], &[usize::MAX, usize::MAX]] {
+        assert!(Dims::short(shape).is_none(), "{shape:?}");
+    }
+}
+
+/// Shapes of short arrays: of every size of memory, and of all numbers of axes.
+fn short_shapes() -> Vec<Vec<usize>> {
+    let mut all: Vec<_> = (MOST + 1..=SHORT).map(|n| vec![n]).collect();
+    all.extend([[100, 5], [5, 100], [20, 20], [200, 1], [1, 200], [2, 256], [150, 3]].map(Vec::from));
+    all.extend([[5, 7, 3], [1, 20, 4], [20, 1, 4], [20, 4, 1], [2, 2, 128]].map(Vec::from));
+    all.extend([[2, 3, 4, 5], [130, 1, 2, 1], [3, 1, 20, 2], [1, 4, 1, 20]].map(Vec::from));
+    all
+}
+
+#[test]
+fn short_arrays_have_all_their_elements() {
+    for shape in short_shapes() {
+        let array = array::<f64>(&shape);
+        let short = &Value::constant(array.view()) * 2.0;
+        assert!(matches!(short.tensor(), Tensor::Few(_)), "{shape:?}");
+        assert_same(short.data().view(), array.mapv(|x| x * 2.0).view(), &format!("{shape:?}"));
+    }
 }
 
 fn reductions_have_the_bits_of_the_native_kernel<T: Scalar>() {
@@ -93,9 +120,84 @@ fn reductions_have_the_bits_of_the_native_kernel_in_both_types() {
     reductions_have_the_bits_of_the_native_kernel::<f32>();
 }
 
+/// Of the same elements within a larger array, of which they are read in steps, one reduction after another is found by other loops.
+fn reductions_of_short_arrays<T: Scalar>() {
+    use Reduction::{LogSumExp, Max, Mean, Min, Sum, SumBesideOne};
+    let of_ones = |i: usize| T::of([1.0, 0.5, 0.25, 1.0][i % 4]);
+    for shape in short_shapes().into_iter().filter(|shape| shape.len() > 1 || shape[0] % 50 < 2) {
+        for elements in [&number::<T> as &dyn Fn(usize) -> T, &of_ones] {
+            let x: Vec<T> = (0..shape.iter().product()).map(elements).collect();
+            let packed = ArrayViewD::from_shape(IxDyn(&shape), &x).unwrap();
+            let last = Axis(shape.len() - 1);
+            let mut wide = shape.clone();
+            wide[last.0] *= 2;
+            let mut steps = ArrayD::from_elem(wide, T::nan());
+            steps.slice_axis_inplace(last, Slice::from(..).step_by(2));
+            steps.assign(&packed);
+            for set in 1..1 << shape.len() {
+                let axes: Vec<usize> = (0..shape.len()).filter(|axis| set >> axis & 1 == 1).collect();
+                for op in [Sum, Mean, Max, Min, LogSumExp, SumBesideOne] {
+                    let want = T::reduce(op, steps.view(), &axes);
+                    let mut got = vec![T::zero(); want.len()];
+                    few::reduce(op, &shape, &x, &axes, &mut got);
+                    let size = x.iter().map(|x| x.as_f64().abs()).sum::<f64>();
+                    for (&got, &want) in got.iter().zip(&want) {
+                        let off = (got - want).as_f64().abs();
+                        let is_exact = matches!(op, Max | Min);
+                        let within = if is_exact { 0.0 } else { T::epsilon().as_f64() * (size + 4.0) };
+                        assert!(off <= within, "{op:?} along {axes:?} of {shape:?}: {got}, not {want}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn reductions_of_short_arrays_in_both_types() {
+    reductions_of_short_arrays::<f64>();
+    reductions_of_short_arrays::<f32>();
+}
+
+/// Elementwise operations on short arrays give the bits that the backend gives, and their derivatives but for sums, in any layout.
+#[test]
+fn short_arrays_broadcast_as_in_the_backend() {
+    let shapes: [(&[usize], &[usize]); 9] = [
+        (&[100], &[100]),
+        (&[100, 5], &[5]),
+        (&[100, 5], &[100, 1]),
+        (&[20, 1], &[1, 7]),
+        (&[1, 20], &[7, 1]),
+        (&[3, 1, 9], &[5, 1]),
+        (&[4, 1, 3, 2], &[1, 5, 1, 2]),
+        (&[2, 1, 2, 1], &[1, 30, 1, 3]),
+        (&[1], &[40]),
+    ];
+    let f = |x: &[crate::Value<f64, Native>]| {
+        let mask = x[0].detach().zip(Binary::larger, &crate::Value::number(0.1));
+        (&x[0] + &x[1]).tanh() * crate::Value::apply(Select, &[&mask, &x[1], &x[0].exp()])
+    };
+    let case = Case::new("short", &[], f);
+    for (left, right) in shapes {
+        let (left, right) = (array(left), array(right));
+        let want =
+            with_fusing(Fusing::Never, || outcome(&case, [&left, &right].map(|x| x.to_shared()).into_iter()));
+        for (left, right) in layouts(&left).into_iter().zip(layouts(&right)) {
+            let what = format!("{:?} and {:?}", left.shape(), right.shape());
+            let got = outcome(&case, [left, right].into_iter());
+            assert_same(got[0].view(), want[0].view(), &what);
+            for (got, want) in got[1..].iter().zip(&want[1..]) {
+                let off = (got - want).mapv(f64::abs);
+                let within = want.mapv(|x| 1e-13 * (1.0 + x.abs()));
+                assert!(off.iter().zip(&within).all(|(off, within)| off <= within), "{what}: {got} {want}");
+            }
+        }
+    }
+}
+
 #[test]
 fn axes_go_where_ndarray_has_them() {
-    for shape in shapes() {
+    for shape in shapes().into_iter().chain(short_shapes().into_iter().filter(|shape| shape.len() > 1)) {
         let array = array::<f64>(&shape);
         let few = Value::constant(array.view()).exp();
         let array = few.data();
@@ -106,7 +208,8 @@ fn axes_go_where_ndarray_has_them() {
             let want = array.view().permuted_axes(IxDyn(&axes));
             assert_same(few.permute(axes.as_slice()).data().view(), want, &format!("{shape:?} as {axes:?}"));
         }
-        for wide in shapes().into_iter().chain([vec![5, 3, 2, 2, 4], vec![100, 16]]) {
+        let wider = [vec![5, 3, 2, 2, 4], vec![100, 16], vec![20, 20, 4], vec![3, 4, 20, 2]];
+        for wide in shapes().into_iter().chain(wider) {
             let Some(want) = array.broadcast(IxDyn(&wide)) else { continue };
             let got = few.broadcast_to(wide.as_slice()).data();
             assert_same(got.view(), want, &format!("{shape:?} to {wide:?}"));
@@ -155,8 +258,8 @@ fn copies<T: Scalar>(array: &ArrayD<T>, ndim: usize) -> ArrayD<T> {
     whole.broadcast(shape).unwrap().to_owned()
 }
 
-/// More than a few for any number of elements.
-const COPIES: usize = MOST + 1;
+/// More than a short array has, for any number of elements.
+const COPIES: usize = SHORT + 1;
 
 type Values<T> = Vec<crate::Value<T, Native>>;
 
@@ -187,7 +290,8 @@ fn is_the_same_within_more<T: Scalar>(case: &Case<T, Native>, inputs: &[ArrayD<T
             if summed > 1 {
                 continue;
             }
-            for copy in many.axis_iter(Axis(0)) {
+            // In the middle of vectors, and at their end.
+            for copy in many.axis_iter(Axis(0)).step_by(COPIES / 8) {
                 let want = copy.to_shape(got.shape()).unwrap();
                 assert_same(got.view(), want.view(), &format!("{what}, {i}"));
             }
@@ -278,6 +382,10 @@ fn the_backend_is_not_asked() {
     let second = y.grad_of(&[&x, &row]);
     (second[0].square().sum() * second[1].square().sum()).backward();
     assert!(y.item().is_finite());
+    let short = crate::Value::<f64, Idle>::new(array(&[100, 5]));
+    let loss = ((&short + array(&[5])).exp() - array(&[100, 1])).square().sum_axis(0).max();
+    (loss + short.softmax(1).square().mean()).backward();
+    assert!(short.grad().data().iter().all(|g| g.is_finite()));
     assert!(x.grad().data().iter().chain(&row.grad().data()).all(|g| g.is_finite()));
 }
 

@@ -5,6 +5,7 @@
 
 use super::simd::Lanes;
 use crate::backend::Elementwise;
+use crate::few;
 use crate::scalar::Scalar;
 use crate::shape::common_shape;
 use ndarray::iter::{Iter, LanesIter};
@@ -33,27 +34,33 @@ pub(super) fn elementwise<T: Scalar>(op: Elementwise<T>, operands: &[ArrayViewD<
     }
 }
 
-/// The result, where it is no longer than a block and each operand is packed, or one number: with nothing to gather, and
-/// little to do beside the operation.
+/// The result, where it is no longer than a block and each operand is packed: with little to do beside the operation.
 fn in_place<T: Scalar>(
     op: Elementwise<T>,
     operands: &[ArrayViewD<'_, T>],
     shape: &[usize],
 ) -> Option<ArrayD<T>> {
     let n = shape.iter().product();
-    if n > BLOCK {
+    if !(1..=BLOCK).contains(&n) {
         return None;
     }
-    let mut lanes = SmallVec::<[Lanes<'_, T>; 3]>::new();
+    let mut wide = SmallVec::<[Vec<T>; 3]>::new();
     for x in operands {
-        lanes.push(match x.as_slice()? {
-            [x] => Lanes::Same(x),
-            all if all.len() == n => Lanes::Each(all),
-            _ => return None,
-        });
+        let packed = x.as_slice()?;
+        let mut place = Vec::new();
+        if packed.len() != 1 && packed.len() != n {
+            place.resize(n, T::zero());
+            few::spread(x.shape(), packed, shape, &mut place);
+        }
+        wide.push(place);
     }
+    let lanes = operands.iter().zip(&wide).map(|(x, wide)| match x.as_slice() {
+        Some([x]) => Lanes::Same(x),
+        Some(all) if wide.is_empty() => Lanes::Each(all),
+        _ => Lanes::Each(wide),
+    });
     let mut result = vec![T::zero(); n];
-    op.apply(&lanes, &mut result);
+    op.apply(&lanes.collect::<SmallVec<[_; 3]>>(), &mut result);
     Some(ArrayD::from_shape_vec(IxDyn(shape), result).expect("one result for each place"))
 }
 

@@ -5,7 +5,7 @@ use crate::memory;
 use crate::scalar::Scalar;
 use crate::threads;
 use ndarray::{
-    ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMut3, ArrayViewMutD, Axis,
+    ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayViewMut3, ArrayViewMutD, Axis, Ix2,
 };
 use smallvec::SmallVec;
 
@@ -16,6 +16,9 @@ pub(crate) fn matmul<T: Scalar>(
     batch: &[usize],
     run: impl Fn(Batch<'_, T>) + Copy + Sync,
 ) -> ArrayD<T> {
+    if batch.is_empty() {
+        return one(a, b, run);
+    }
     let axes = batch.len();
     let mut shape = batch.to_vec();
     shape.extend([a.len_of(Axis(axes)), b.len_of(Axis(axes + 1))]);
@@ -33,6 +36,18 @@ pub(crate) fn matmul<T: Scalar>(
     let mut tasks = SmallVec::new();
     Products { a, b, c: c.view_mut(), full }.share(together, &mut tasks);
     threads::each(tasks, |products| products.compute(together == 0, run));
+    c
+}
+
+/// The product of two matrices, of which `run` has threads share the parts.
+fn one<T: Scalar>(a: ArrayViewD<'_, T>, b: ArrayViewD<'_, T>, run: impl FnOnce(Batch<'_, T>)) -> ArrayD<T> {
+    let mut c = memory::array(&[a.len_of(Axis(0)), b.len_of(Axis(1))]);
+    if c.is_empty() {
+        return c;
+    }
+    let [a, b] = [a, b].map(|x| x.into_dimensionality::<Ix2>().expect("two axes").insert_axis(Axis(0)));
+    let out = c.view_mut().into_dimensionality::<Ix2>().expect("two axes").insert_axis(Axis(0));
+    run(Batch { a, b, c: out, adds: false, in_parts: true });
     c
 }
 
@@ -130,14 +145,7 @@ impl<'a, T: Scalar> Products<'a, T> {
     fn compute(self, in_parts: bool, run: impl Fn(Batch<'_, T>)) {
         let Products { a, b, mut c, full } = self;
         let axes = full.len();
-        let Some((_, outer)) = full.split_last() else {
-            let (first, two) = (Axis(0), "two axes");
-            let (a, b): (ArrayView2<'_, T>, ArrayView2<'_, T>) =
-                (a.into_dimensionality().expect(two), b.into_dimensionality().expect(two));
-            let c: ArrayViewMut2<'_, T> = c.into_dimensionality().expect(two);
-            let (a, b, c) = (a.insert_axis(first), b.insert_axis(first), c.insert_axis(first));
-            return run(Batch { a, b, c, adds: false, in_parts });
-        };
+        let outer = &full[..axes - 1];
         let kept = c.shape()[..axes].to_vec();
         let mut index = vec![0; axes - 1];
         loop {

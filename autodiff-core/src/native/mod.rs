@@ -23,7 +23,7 @@ use ndarray::{ArrayD, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut2, ArrayVi
 use matmul::Batch;
 pub(crate) use matmul::matmul;
 pub(crate) use recurrence::{Steps, recurrence};
-pub(crate) use reduce::{fold_slice, sum_slice};
+pub(crate) use reduce::reduce_packed;
 pub use update::{all_finite, update};
 
 /// The pure-Rust backend: no system library, no C compiler.

@@ -1,12 +1,19 @@
 //! Reductions along axes. Sums are pairwise, with a tree that depends on the shape alone.
 
+mod packed;
+
 use super::math::{self, MulAdd};
-use super::simd::{self, Kernel, Lanes};
-use crate::backend::{Binary, Reduction, Unary};
+use super::simd::{self, Kernel};
+use crate::backend::Reduction;
 use crate::scalar::Scalar;
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, Axis, Dimension, IxDyn, RemoveAxis};
 
+pub(crate) use packed::reduce_packed;
+
 pub(super) fn reduce<T: Scalar>(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
+    if let Some(packed) = of_packed(op, &x, axes) {
+        return packed;
+    }
     match op {
         Reduction::Sum => sum(x, axes),
         Reduction::Mean => mean(x, axes),
@@ -19,6 +26,25 @@ pub(super) fn reduce<T: Scalar>(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usi
     }
 }
 
+/// The same of an array in row-major or column-major order, if that is no more than some loops over it.
+fn of_packed<T: Scalar>(op: Reduction, x: &ArrayViewD<'_, T>, axes: &[usize]) -> Option<ArrayD<T>> {
+    if x.is_standard_layout() {
+        return of_rows(op, x, axes);
+    }
+    // Column-major arrays are row-major ones with their axes in reverse, and so is the result.
+    let reversed: Vec<usize> = axes.iter().map(|axis| x.ndim() - 1 - axis).collect();
+    Some(of_rows(op, &x.t(), &reversed)?.reversed_axes())
+}
+
+fn of_rows<T: Scalar>(op: Reduction, x: &ArrayViewD<'_, T>, axes: &[usize]) -> Option<ArrayD<T>> {
+    let elements = x.as_slice()?;
+    let mut shape = x.raw_dim();
+    axes.iter().for_each(|&axis| shape[axis] = 1);
+    let mut y = vec![T::zero(); shape.size()];
+    reduce_packed(op, elements, x.shape(), axes, &mut y)?;
+    Some(ArrayD::from_shape_vec(shape, y).expect("a result for each place"))
+}
+
 /// The reduction of elements that are packed.
 pub(crate) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
     match op {
@@ -26,7 +52,7 @@ pub(crate) fn fold_slice<T: Scalar>(op: Reduction, x: &[T]) -> T {
         Reduction::Mean => mean_slice(x),
         Reduction::Max => extreme(x, math::maximum),
         Reduction::Min => extreme(x, math::minimum),
-        Reduction::LogSumExp => log_sum_exp(x),
+        Reduction::LogSumExp => packed::log_sum_exp_slice(x),
         Reduction::SumBesideOne => sum_beside_one(x),
     }
 }
@@ -37,11 +63,6 @@ const LEAF: usize = 128;
 fn sum<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     if axes.is_empty() {
         return x.to_owned();
-    }
-    if axes.len() == x.ndim()
-        && let Some(all) = x.as_slice()
-    {
-        return ArrayD::from_elem(IxDyn(&vec![1; x.ndim()]), sum_slice(all));
     }
     // The axis of the smallest stride last: by then the array is small.
     let mut order: Vec<usize> = axes.to_vec();
@@ -107,6 +128,10 @@ pub(crate) fn sum_slice<T: Scalar>(x: &[T]) -> T {
 
 /// The sum of what `term` makes of the elements.
 fn sum_of<T: Scalar>(x: &[T], term: impl Fn(T) -> T + Copy) -> T {
+    if x.len() < LANES {
+        // As the kernel does it, in less time than it takes to call.
+        return x.iter().fold(T::zero(), |sum, &x| sum + term(x));
+    }
     if x.len() > LANES * LEAF {
         // A multiple of the lanes on the left keeps its leaves free of remainders.
         let (left, right) = x.split_at((x.len() / 2).next_multiple_of(MOST_LANES));
@@ -117,6 +142,9 @@ fn sum_of<T: Scalar>(x: &[T], term: impl Fn(T) -> T + Copy) -> T {
 
 /// The element that is largest, or smallest, by `f`.
 fn extreme<T: Scalar>(x: &[T], f: impl Fn(T, T) -> T) -> T {
+    if x.len() < LANES {
+        return x[1..].iter().fold(x[0], |most, &x| f(most, x));
+    }
     simd::widest(Fold { x, start: x[0], term: |x| x, f })
 }
 
@@ -198,12 +226,13 @@ fn plus<T: Scalar>(a: T, b: T) -> T {
 fn mean<T: Scalar>(x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
     let count: usize = axes.iter().map(|&a| x.len_of(Axis(a))).product();
     let divisor = T::of(count as f64);
-    let mut means = sum(x.view(), axes).mapv_into(|s| s / divisor);
+    let mut means = reduce(Reduction::Sum, x.view(), axes).mapv_into(|s| s / divisor);
     if count != 0 && !means.iter().all(|m| m.is_finite()) {
         // A sum may have overflowed although its mean is in range: add up again, scaled by a power of two, which
         // loses no digit. Infinities and NaN come out as before; a mean of finite numbers is finite, however it rounds.
         let power = T::of(count.next_power_of_two() as f64);
-        let scaled = sum(x.mapv(|x| x / power).view(), axes).mapv_into(|s| match s / (divisor / power) {
+        let scaled = x.mapv(|x| x / power);
+        let scaled = reduce(Reduction::Sum, scaled.view(), axes).mapv_into(|s| match s / (divisor / power) {
             mean if mean.is_infinite() && s.is_finite() => T::max_value().copysign(s),
             mean => mean,
         });
@@ -223,22 +252,6 @@ fn mean_slice<T: Scalar>(x: &[T]) -> T {
 #[cold]
 fn mean_of_all<T: Scalar>(x: &[T]) -> T {
     mean(ndarray::aview1(x).into_dyn(), &[0])[0]
-}
-
-/// `m + ln(1 + sum of exp(x - m) over all but one x = m)`: exact where one term dominates.
-fn log_sum_exp<T: Scalar>(x: &[T]) -> T {
-    if x.is_empty() {
-        return T::neg_infinity();
-    }
-    let max = extreme(x, math::maximum);
-    if !max.is_finite() {
-        return max;
-    }
-    let mut terms = vec![T::zero(); x.len()];
-    let mut exponents = vec![T::zero(); x.len()];
-    Binary::sub.apply(Lanes::Each(x), Lanes::Same(&max), &mut exponents);
-    Unary::exp.apply(&exponents, &mut terms);
-    max + sum_beside_one(&terms).ln_1p()
 }
 
 /// The sum of all elements but one of those that are 1, if there are any.

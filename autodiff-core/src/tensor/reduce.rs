@@ -25,14 +25,18 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    /// The reduction without the backend, of a few elements of which none is repeated, if it is not left for later.
+    /// The reduction without the backend, of a few elements, or a short array in row-major order, of which none is repeated, if it is
+    /// not left for later.
     fn reduce_few(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Option<Self> {
-        let (_, dims) = (Dims::of(self.shape())?, Dims::of(shape)?);
+        let (all, dims) = (Dims::short(self.shape())?, Dims::short(shape)?);
         if self.pending().is_some() {
             return None;
         }
         let mut place = None;
-        let (from, elements) = self.packed(&mut place);
+        let (from, elements) = match self.ready() {
+            Tensor::Array(a) if !all.is_few() => (a.base.shape(), a.base.as_slice()?),
+            _ => self.packed(&mut place),
+        };
         let is_whole = same(from, self.shape());
         is_whole.then(|| Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
     }
