@@ -20,6 +20,15 @@ pub(crate) fn assign<T: Scalar>(to: ArrayViewMutD<'_, T>, from: ArrayViewD<'_, T
     each(to, from, |to, &from| *to = from);
 }
 
+/// Copies as many elements, which may be so few that to call for a copy would take longer.
+#[inline]
+pub(crate) fn short<T: Scalar>(to: &mut [T], from: &[T]) {
+    match to.len() {
+        0..SHORT => to.iter_mut().zip(from).for_each(|(to, &x)| *to = x),
+        _ => to.copy_from_slice(from),
+    }
+}
+
 /// A copy in row-major order.
 pub(crate) fn row_major<T: Scalar>(x: ArrayViewD<'_, T>) -> ArrayD<T> {
     let mut copy = memory::array(x.shape());

@@ -144,6 +144,14 @@ fn joined<A: Copy>(
     f: impl Fn(A, A) -> bool,
 ) -> Result<Mask, Error> {
     let shape = IxDyn(&broadcast(op, a.shape(), b.shape())?);
+    let mask = match (a.as_slice(), b.as_slice()) {
+        (Some(a), Some(b)) if a.len() == b.len() => a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect(),
+        (Some(a), Some(&[b])) => a.iter().map(|&a| f(a, b)).collect(),
+        _ => Vec::new(),
+    };
+    if mask.len() == shape.size() {
+        return Ok(ArcArray::from_shape_vec(shape, mask).expect("one for each place"));
+    }
     let wide = "operands broadcast to their common shape";
     let (a, b) = (a.broadcast(shape.clone()).expect(wide), b.broadcast(shape).expect(wide));
     Ok(Zip::from(&a).and(&b).map_collect(|&a, &b| f(a, b)).into_shared())

@@ -313,26 +313,56 @@ impl<T: Scalar> Tensor<T> {
         Self::few(dims, |y| op.apply(&lanes, y))
     }
 
-    /// The same for a result of more than a few elements, if those of the operands that are repeated are in row-major order.
+    /// The same for a result of more than a few elements.
     fn elementwise_spread<const N: usize>(
         op: Elementwise<T>,
         operands: [&Tensor<T>; N],
         dims: Dims,
     ) -> Option<Self> {
         let mut wide = [const { None }; N];
-        for (x, wide) in operands.iter().zip(&mut wide).filter(|(x, _)| x.lanes(&dims).is_none()) {
-            let (from, elements) = match x.ready() {
-                Tensor::Array(a) => (a.base.shape(), a.base.as_slice()?),
-                Tensor::Few(few) => (few.shape(), few.elements()),
-                _ => return None,
-            };
-            *wide = Some(Self::few(dims, |y| few::spread(from, elements, dims.shape(), y)));
+        for (x, wide) in operands.iter().zip(&mut wide) {
+            if x.lanes(&dims).is_none() {
+                *wide = Some(x.wide(dims)?);
+            }
         }
         let mut lanes = [Lanes::NONE; N];
         for ((x, wide), lanes) in operands.iter().zip(&wide).zip(&mut lanes) {
             *lanes = wide.as_ref().unwrap_or(x).lanes(&dims)?;
         }
         Some(Self::few(dims, |y| op.apply(&lanes, y)))
+    }
+
+    /// A copy of a short array, repeated to make `dims`, with each element in its place.
+    fn wide(&self, dims: Dims) -> Option<Self> {
+        let base = self.packed_base()?;
+        let (from, elements) = base.packed_elements()?;
+        Some(match elements.len() == dims.len() {
+            true => base.reshape(dims.shape()),
+            false => Self::few(dims, |y| few::spread(from, elements, dims.shape(), y)),
+        })
+    }
+
+    /// The elements that are there, in row-major order, of an array that is short, or in that order.
+    pub fn packed_base(&self) -> Option<Self> {
+        match self.ready() {
+            Tensor::Array(a) if a.base.as_slice().is_none() => {
+                let dims = Dims::short(a.base.shape())?;
+                Some(Self::few(dims, |y| {
+                    let to = ArrayViewMutD::from_shape(a.base.raw_dim(), y);
+                    copies::assign(to.expect("an element for each place"), a.base.view());
+                }))
+            }
+            other => Some(other.clone()),
+        }
+    }
+
+    /// The shape without repetitions, and the elements, where these are an array in row-major order.
+    pub fn packed_elements(&self) -> Option<(&[usize], &[T])> {
+        match self.ready() {
+            Tensor::Few(few) => Some((few.shape(), few.elements())),
+            Tensor::Array(a) => Some((a.base.shape(), a.base.as_slice()?)),
+            _ => None,
+        }
     }
 
     /// The elements, repeated to make `dims`, if they lie in memory so.
@@ -568,7 +598,21 @@ impl<T: Scalar> Tensor<T> {
     }
 
     pub fn index_select(&self, axis: usize, indices: &[usize]) -> Self {
-        Self::new(self.view().select(Axis(axis), indices).into_shared())
+        let view = self.view();
+        let Some(elements) = view.as_slice().filter(|all| !all.is_empty() && !indices.is_empty()) else {
+            return Self::new(view.select(Axis(axis), indices).into_shared());
+        };
+        let mut shape = Shape::from_slice(self.shape());
+        let (n, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
+        shape[axis] = indices.len();
+        let mut whole = memory::array(&shape);
+        let to = whole.as_slice_mut().expect("a new array");
+        for (from, to) in elements.chunks_exact(n * inner).zip(to.chunks_exact_mut(indices.len() * inner)) {
+            for (&i, to) in indices.iter().zip(to.chunks_exact_mut(inner)) {
+                copies::short(to, &from[i * inner..(i + 1) * inner]);
+            }
+        }
+        Self::new(whole.into_shared())
     }
 
     /// Zeros with `length` places along `axis`, to which the slices of `self` are added at `indices`.
@@ -656,12 +700,34 @@ impl<T: Scalar> Tensor<T> {
 
 /// Adds the slices of `part` along `axis` to those of `whole` at `indices`.
 fn add_at<T: Scalar>(whole: ArrayViewMutD<'_, T>, axis: usize, indices: &[usize], part: &Tensor<T>) {
-    let (axis, part) = (Axis(axis), part.view());
-    let mut slices = part.axis_iter(axis);
-    in_chains(whole, axis, indices, |mut sums, indices| {
-        for (&i, slice) in indices.iter().zip(&mut slices) {
-            let mut place = sums.index_axis_mut(axis, i);
-            place += &slice;
+    /// Elements of a slice that are added in less time than it takes to find them in a view.
+    const SHORT: usize = 64;
+    let (places, inner) = (Axis(axis), whole.shape()[axis + 1..].iter().product::<usize>());
+    let (view, packed) = (part.view(), part.shape().contains(&0) || inner >= SHORT);
+    let copy = (!packed && view.as_slice().is_none()).then(|| copies::row_major(view.view()));
+    let part = copy.as_ref().map_or(view, |copy| copy.view());
+    let mut start = 0;
+    in_chains(whole, places, indices, |mut sums, indices| {
+        let range = start..start + indices.len();
+        start = range.end;
+        let part = part.slice_axis(places, range.into());
+        let n = sums.len_of(places) * inner;
+        match (sums.as_slice_mut(), part.as_slice()) {
+            (Some(sums), Some(part)) if !part.is_empty() => {
+                let blocks = sums.chunks_exact_mut(n).zip(part.chunks_exact(indices.len() * inner));
+                for (sums, part) in blocks {
+                    for (&i, slice) in indices.iter().zip(part.chunks_exact(inner)) {
+                        let sums = &mut sums[i * inner..(i + 1) * inner];
+                        sums.iter_mut().zip(slice).for_each(|(sum, &x)| *sum += x);
+                    }
+                }
+            }
+            _ => {
+                for (&i, slice) in indices.iter().zip(part.axis_iter(places)) {
+                    let mut place = sums.index_axis_mut(places, i);
+                    place += &slice;
+                }
+            }
         }
     });
 }

@@ -6,7 +6,7 @@ use crate::few::{self, Dims};
 use crate::lazy::{self, Lazy};
 use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, same};
+use crate::shape::Shape;
 use smallvec::SmallVec;
 
 impl<T: Scalar> Tensor<T> {
@@ -25,20 +25,21 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    /// The reduction without the backend, of a few elements, or a short array in row-major order, of which none is repeated, if it is
-    /// not left for later.
+    /// The reduction without the backend, of a short array of which no element is repeated, if it is not left for later.
     fn reduce_few(&self, op: Reduction, axes: &[usize], shape: &[usize]) -> Option<Self> {
         let (all, dims) = (Dims::short(self.shape())?, Dims::short(shape)?);
-        if self.pending().is_some() {
+        if self.pending().is_some() || self.is_spread() {
             return None;
         }
-        let mut place = None;
-        let (from, elements) = match self.ready() {
-            Tensor::Array(a) if !all.is_few() => (a.base.shape(), a.base.as_slice()?),
-            _ => self.packed(&mut place),
+        let (mut place, base);
+        let (from, elements) = if all.is_few() {
+            place = None;
+            self.packed(&mut place)
+        } else {
+            base = self.packed_base()?;
+            base.packed_elements()?
         };
-        let is_whole = same(from, self.shape());
-        is_whole.then(|| Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
+        Some(Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
     }
 
     fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {

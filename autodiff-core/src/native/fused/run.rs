@@ -137,8 +137,10 @@ impl<'a, 'x, T: Scalar> Frame<'a, 'x, T> {
         let mut registers: Vec<Buffer<T>> = code.slots.iter().map(register).collect();
         let mut cursor = Cursor::new(space);
         for &(operand, slot) in &code.repeated {
-            let rows = registers[slot][..width].chunks_exact_mut(space.inner);
-            rows.for_each(|to| cursor.gather(operand, 0, 0..space.inner, to));
+            // The same row for all.
+            let (first, others) = registers[slot][..width].split_at_mut(space.inner);
+            cursor.gather(operand, 0..1, 0..space.inner, first);
+            others.chunks_exact_mut(space.inner).for_each(|to| to.copy_from_slice(first));
         }
         Frame { space, code, cursor, registers, running: code.accumulators.iter().map(running).collect() }
     }
@@ -215,14 +217,11 @@ impl<T: Scalar> Data<'_, '_, T> {
         }
         match instruction {
             Instruction::Gather { operand, into } => {
-                let rows = self.slots[*into].chunks_exact_mut(block.columns).zip(block.row_numbers());
                 let columns = block.column..block.column + block.columns;
-                rows.for_each(|(to, row)| cursor.gather(*operand, row, columns.clone(), to));
+                cursor.gather(*operand, block.row_numbers(), columns, self.slots[*into]);
             }
             Instruction::GatherRow { operand, into } => {
-                for (to, row) in self.slots[*into].iter_mut().zip(block.row_numbers()) {
-                    *to = cursor.row(*operand, row)[0];
-                }
+                cursor.gather(*operand, block.row_numbers(), 0..1, self.slots[*into]);
             }
             Instruction::Expand { arg, into } => self.write([*into], |data, [to]| {
                 let Lanes::Each(numbers) = data.lanes(arg, false) else { return };

@@ -1,6 +1,7 @@
 //! The order in which an index space is walked.
 
 use super::all;
+use crate::copies;
 use crate::native::simd::LINE;
 use crate::program::{AxisSet, Program, Step};
 use crate::scalar::Scalar;
@@ -106,25 +107,56 @@ impl<'s, 'a, T: Scalar> Cursor<'s, 'a, T> {
         self.space
     }
 
-    /// A row of an operand.
-    pub fn row(&mut self, operand: usize, row: usize) -> ArrayView1<'a, T> {
-        let (panel, row) = match *self.space.outer {
-            [.., _, length] => (row / length, row % length),
-            _ => (0, row),
+    /// Turns to a row, and gives its number among those of its panel, and how many there are.
+    fn find(&mut self, row: usize) -> (usize, usize) {
+        let (panel, row, length) = match *self.space.outer {
+            [.., _, length] => (row / length, row % length, length),
+            _ => (0, row, self.space.rows),
         };
         if panel != self.panel {
             self.turn_to(panel);
         }
+        (row, length)
+    }
+
+    /// A row of an operand.
+    pub fn row(&mut self, operand: usize, row: usize) -> ArrayView1<'a, T> {
+        let (row, _) = self.find(row);
         let rows = self.panels[operand];
         rows.index_axis_move(Axis(0), if rows.nrows() == 1 { 0 } else { row })
     }
 
-    /// Copies part of a row of an operand.
-    pub fn gather(&mut self, operand: usize, row: usize, columns: Range<usize>, to: &mut [T]) {
-        let part = self.row(operand, row).slice_move(s![columns]);
-        match part.to_slice() {
-            Some(part) => to.copy_from_slice(part),
-            None => to.iter_mut().zip(part).for_each(|(to, &x)| *to = x),
+    /// Copies part of each of some rows of an operand.
+    pub fn gather(&mut self, operand: usize, rows: Range<usize>, columns: Range<usize>, mut to: &mut [T]) {
+        let (width, mut next) = (columns.len(), rows.start);
+        while next < rows.end {
+            let (row, length) = self.find(next);
+            let count = (length - row).min(rows.end - next);
+            let all = self.panels[operand];
+            let place = if all.nrows() == 1 { 0..1 } else { row..row + count };
+            let part = all.slice_move(s![place, columns.clone()]);
+            let into = to.split_off_mut(..count * width).expect("a place for each element");
+            if part.nrows() == count {
+                copy(part, into);
+            } else {
+                let (first, others) = into.split_at_mut(width);
+                copy(part, first);
+                others.chunks_exact_mut(width).for_each(|to| copies::short(to, first));
+            }
+            next += count;
+        }
+    }
+}
+
+/// Copies elements in row-major order.
+fn copy<T: Scalar>(from: ArrayView2<'_, T>, to: &mut [T]) {
+    if let Some(all) = from.to_slice() {
+        return to.copy_from_slice(all);
+    }
+    for (row, to) in from.rows().into_iter().zip(to.chunks_exact_mut(from.ncols())) {
+        match row.to_slice() {
+            Some(row) => copies::short(to, row),
+            None => to.iter_mut().zip(row).for_each(|(to, &x)| *to = x),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::code::Accumulator;
 use super::space::Space;
 use crate::backend::Binary;
+use crate::copies;
 use crate::memory::Buffer;
 use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel};
@@ -46,7 +47,7 @@ impl<T: Scalar> Running<T> {
     pub fn add(&mut self, combine: Binary, column: usize, elements: &[T]) {
         let sum = &mut self.sum[column..column + elements.len()];
         match self.added {
-            1 => sum.copy_from_slice(elements),
+            1 => copies::short(sum, elements),
             _ => join(combine, sum, elements),
         }
     }
@@ -107,6 +108,11 @@ fn pairwise<T: Scalar>(combine: Binary, terms: &[(usize, &[T])], results: &mut V
 
 /// Combines each of `sum` with its element of `x`, in place.
 fn join<T: Scalar>(combine: Binary, sum: &mut [T], x: &[T]) {
+    /// Elements that are added up in less time than it takes to call the kernel.
+    const SHORT: usize = 16;
+    if combine == Binary::add && x.len() < SHORT {
+        return sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x);
+    }
     simd::widest(Join { combine, sum, x });
 }
 

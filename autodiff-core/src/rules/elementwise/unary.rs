@@ -81,7 +81,7 @@ unary! {
         |_, _| 0.0; -2.0..2.0
 
     /// `x^n` for an integer constant; `d/dx = n x^(n-1)`. `x^0` is 1 everywhere, with gradient 0.
-    pub powi(x, n: i32 = [-3, -1, 0, 1, 2, 3, 5]) = powi(x, n);
+    pub powi(x, n: i32 = [-3, -1, 0, 1, 2, 3, 5]) = product(x, n), if !is_product(n) => x.to_integer_power(n);
         |x, _| match n.checked_sub(1) {
             Some(-1) => Partial::from(0.0),
             Some(less) => Partial::from(f64::from(n) * x.powi(less)),
@@ -359,16 +359,21 @@ fn wide<T: Scalar>(f: impl Fn(f64) -> f64, x: T) -> T {
     T::of(f(x.as_f64()))
 }
 
-/// By multiplication where that is exact enough, else by a logarithm.
+/// Whether multiplication is exact enough for a power; else it is one by a logarithm, which does not vectorise.
 #[inline(always)]
-fn powi<T: Scalar>(x: T, n: i32) -> T {
+fn is_product(n: i32) -> bool {
+    (-1..=3).contains(&n)
+}
+
+/// Such a power.
+#[inline(always)]
+fn product<T: Scalar>(x: T, n: i32) -> T {
     match n {
         0 => T::one(),
         1 => x,
         2 => x * x,
         3 => x * x * x,
-        -1 => x.recip(),
-        _ => x.to_integer_power(n),
+        _ => x.recip(),
     }
 }
 
