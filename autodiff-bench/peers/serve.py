@@ -38,8 +38,8 @@ BATCHED = {
 }
 # A workload's name, the method of a peer that builds it, and that method's arguments.
 WORKLOADS = {"W1_scalar_chain": ("chain", 10_000)}
-for n, rows in ("2x3", 2), ("1024", 1024), ("4096", 4096):
-    WORKLOADS[f"W2_elt_{n}"] = ("elementwise", rows, 3 if rows == 2 else rows)
+for n, rows, columns in ("2x3", 2, 3), ("32x16", 32, 16), ("1024", 1024, 1024), ("4096", 4096, 4096):
+    WORKLOADS[f"W2_elt_{n}"] = ("elementwise", rows, columns)
 for n in 256, 1024, 2048:
     for weighted in False, True:
         WORKLOADS[f"W3_matmul_{n}" + "_weighted" * weighted] = ("product", (n, n), (n, n), weighted)

@@ -104,10 +104,10 @@ fn constant<T: Scalar, B: Backend<T>>(shape: &[usize], salt: u64) -> Value<T, B>
 /// All workloads, on one element type and backend.
 pub fn workloads<T: Scalar, B: Backend<T>>() -> Vec<Workload> {
     let mut all = vec![chain::<T, B>("W1_scalar_chain", 10_000)];
-    for (name, rows, columns) in
-        [("W2_elt_2x3", 2, 3), ("W2_elt_1024", 1024, 1024), ("W2_elt_4096", 4096, 4096)]
+    for (rows, columns, size) in
+        [(2, 3, "2x3"), (32, 16, "32x16"), (1024, 1024, "1024"), (4096, 4096, "4096")]
     {
-        all.push(elementwise::<T, B>(name, rows, columns));
+        all.push(elementwise::<T, B>(&format!("W2_elt_{size}"), rows, columns));
     }
     for n in [256, 1024, 2048] {
         all.extend(product::<T, B>(&format!("W3_matmul_{n}"), &[n, n], &[n, n], &[n, n]));

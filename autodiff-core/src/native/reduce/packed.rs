@@ -18,15 +18,18 @@ struct Run {
 
 /// The runs that some axes of an array make, each as it is when the axes before it have length 1.
 fn runs(shape: &[usize], axes: &[usize]) -> SmallVec<[Run; 2]> {
+    if axes.len() == shape.len() {
+        let n = shape.iter().product();
+        return std::iter::once(Run { outer: 1, n, inner: 1 }).filter(|_| n != 1).collect();
+    }
     let mut runs = SmallVec::<[Run; 2]>::new();
     let (mut outer, mut adjacent) = (1, false);
-    let mut inner: usize = shape.iter().product();
     for (axis, &n) in shape.iter().enumerate().filter(|&(_, &n)| n != 1) {
-        inner /= n;
         let reduced = axes.contains(&axis);
+        let inner = || shape[axis + 1..].iter().product();
         match runs.last_mut() {
-            Some(run) if reduced && adjacent => *run = Run { n: run.n * n, inner, ..*run },
-            _ if reduced => runs.push(Run { outer, n, inner }),
+            Some(run) if reduced && adjacent => *run = Run { n: run.n * n, inner: inner(), ..*run },
+            _ if reduced => runs.push(Run { outer, n, inner: inner() }),
             _ => outer *= n,
         }
         adjacent = reduced;

@@ -53,7 +53,9 @@ pub fn workloads() -> Vec<(String, Workload)> {
     let mut add = |name: String, workload| all.push((name, workload));
     let elementwise = |rows, columns| Elementwise { rows, columns };
     add("W1_scalar_chain".into(), Chain(10_000));
-    for (name, rows, columns) in [("2x3", 2, 3), ("1024", 1024, 1024), ("4096", 4096, 4096)] {
+    for (name, rows, columns) in
+        [("2x3", 2, 3), ("32x16", 32, 16), ("1024", 1024, 1024), ("4096", 4096, 4096)]
+    {
         add(format!("W2_elt_{name}"), elementwise(rows, columns));
     }
     for (weighted, suffix) in [(false, ""), (true, "_weighted")] {
