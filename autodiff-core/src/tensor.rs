@@ -1,22 +1,18 @@
 //! The data behind a `Value`: immutable, cheap to clone, a plain number where there are no axes.
 
+mod elementwise;
+mod index;
 mod matmul;
 mod reduce;
 
-use crate::backend::{Backend, Binary, Elementwise, Unary};
 use crate::copies;
 use crate::few::{self, Dims, Elements, Few};
 use crate::lazy::{self, Lazy};
 use crate::memory;
 use crate::native::simd::Lanes;
-use crate::program::MAX_AXES;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, common_shape, covers, inverse, long_lengths, same};
-use ndarray::{
-    ArcArray, ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, RawData, SliceInfoElem,
-};
-use smallvec::SmallVec;
-use std::cmp::Reverse;
+use crate::shape::{Shape, long_lengths, same};
+use ndarray::{ArcArray, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, RawData};
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -245,103 +241,6 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    #[inline(never)] // numbers, which come past it, are to have little to save
-    pub fn elementwise<B: Backend<T>, const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Self {
-        if let Some(few) = Self::elementwise_few(op, operands) {
-            return few;
-        }
-        let wide = common_shape(operands.iter().map(|x| x.shape()));
-        let pending = operands.iter().any(|x| x.pending().is_some());
-        if !pending && lazy::is_immediate(wide.iter().product()) || wide.len() > MAX_AXES {
-            let bases: SmallVec<[ArrayViewD<'_, T>; 3]> = operands.iter().map(|x| x.base()).collect();
-            return Self::repeated(B::elementwise(op, &bases), &wide);
-        }
-        if wide.contains(&0) {
-            return Self::new(ArrayD::zeros(IxDyn(&wide)).into_shared());
-        }
-        let compact: SmallVec<[Tensor<T>; 2]> = operands.iter().map(|x| x.compact()).collect();
-        let shape = common_shape(compact.iter().map(|x| x.shape()));
-        Tensor::Lazy(Lazy::map::<B>(op, shape, compact)).broadcast_to(&wide)
-    }
-
-    /// The operation without the backend, where its result is short, and is not left for later.
-    #[inline]
-    fn elementwise_few<const N: usize>(op: Elementwise<T>, operands: [&Tensor<T>; N]) -> Option<Self> {
-        let shapes = operands.map(|x| x.shape());
-        let covers_all = |i: &usize| (0..N).all(|j| j == *i || covers(shapes[*i], shapes[j]));
-        let dims = match (0..N).find(covers_all) {
-            Some(i) => Dims::short(shapes[i]),
-            None => Dims::short(&common_shape(shapes.into_iter())),
-        }?;
-        if operands.iter().any(|x| x.pending().is_some()) {
-            return None;
-        }
-        let mut lanes = [Lanes::NONE; N];
-        for (x, lanes) in operands.iter().zip(&mut lanes) {
-            match x.lanes(&dims) {
-                Some(there) => *lanes = there,
-                None if dims.is_few() => return Some(Self::elementwise_gathered(op, operands, dims)),
-                None => return Self::elementwise_spread(op, operands, dims),
-            }
-        }
-        if !dims.is_few() && lanes.iter().all(|lanes| matches!(lanes, Lanes::Same(_))) {
-            // One element that stands for many does so in the result.
-            let mut one = [T::zero()];
-            op.apply(&lanes, &mut one);
-            return Some(Self::full(one[0], dims.shape()));
-        }
-        Some(Self::few(dims, |y| op.apply(&lanes, y)))
-    }
-
-    /// The same for operands of which some do not lie in memory as the result does.
-    fn elementwise_gathered<const N: usize>(
-        op: Elementwise<T>,
-        operands: [&Tensor<T>; N],
-        dims: Dims,
-    ) -> Self {
-        let mut wide = [[T::zero(); few::MOST]; N];
-        let mut lanes = [Lanes::NONE; N];
-        for ((x, wide), lanes) in operands.iter().zip(&mut wide).zip(&mut lanes) {
-            *lanes = x.lanes(&dims).unwrap_or_else(|| {
-                let mut place = None;
-                let (from, elements) = x.packed(&mut place);
-                let wide = &mut wide[..dims.len()];
-                few::spread(from, elements, dims.shape(), wide);
-                Lanes::Each(wide)
-            });
-        }
-        Self::few(dims, |y| op.apply(&lanes, y))
-    }
-
-    /// The same for a result of more than a few elements.
-    fn elementwise_spread<const N: usize>(
-        op: Elementwise<T>,
-        operands: [&Tensor<T>; N],
-        dims: Dims,
-    ) -> Option<Self> {
-        let mut wide = [const { None }; N];
-        for (x, wide) in operands.iter().zip(&mut wide) {
-            if x.lanes(&dims).is_none() {
-                *wide = Some(x.wide(dims)?);
-            }
-        }
-        let mut lanes = [Lanes::NONE; N];
-        for ((x, wide), lanes) in operands.iter().zip(&wide).zip(&mut lanes) {
-            *lanes = wide.as_ref().unwrap_or(x).lanes(&dims)?;
-        }
-        Some(Self::few(dims, |y| op.apply(&lanes, y)))
-    }
-
-    /// A copy of a short array, repeated to make `dims`, with each element in its place.
-    fn wide(&self, dims: Dims) -> Option<Self> {
-        let base = self.packed_base()?;
-        let (from, elements) = base.packed_elements()?;
-        Some(match elements.len() == dims.len() {
-            true => base.reshape(dims.shape()),
-            false => Self::few(dims, |y| few::spread(from, elements, dims.shape(), y)),
-        })
-    }
-
     /// The elements that are there, in row-major order, of an array that is short, or in that order.
     pub fn packed_base(&self) -> Option<Self> {
         match self.ready() {
@@ -398,36 +297,6 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    /// `array`, repeated to make `shape`.
-    fn repeated(array: ArrayD<T>, shape: &[usize]) -> Self {
-        let array = array.into_shared();
-        match array.shape() == shape {
-            true => Self::new(array),
-            false => Self::spread(with_ndim(array, shape.len()), IxDyn(shape)),
-        }
-    }
-
-    pub fn unary<B: Backend<T>>(op: Unary<T>, x: &Tensor<T>) -> Self {
-        match x.number() {
-            Some(x) => Tensor::Scalar(op.call(x)),
-            None => Self::elementwise::<B, 1>(Elementwise::Unary(op), [x]),
-        }
-    }
-
-    pub fn binary<B: Backend<T>>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Self {
-        match (a.number(), b.number()) {
-            (Some(a), Some(b)) => Tensor::Scalar(op.call(a, b)),
-            // What a cotangent of ones is multiplied with is the product.
-            _ if matches!(op, Binary::mul | Binary::chain | Binary::absorb)
-                && a.is_ones()
-                && covers(b.shape(), a.shape()) =>
-            {
-                b.clone()
-            }
-            _ => Self::elementwise::<B, 2>(Elementwise::Binary(op), [a, b]),
-        }
-    }
-
     /// The number, where there are no axes and it is computed.
     pub fn number(&self) -> Option<T> {
         match self {
@@ -435,47 +304,6 @@ impl<T: Scalar> Tensor<T> {
             Tensor::Lazy(lazy) if lazy.is_done() && lazy.shape().is_empty() => self.item(),
             _ => None,
         }
-    }
-
-    /// Whether it is 1, everywhere, and known to be without looking at many elements.
-    fn is_ones(&self) -> bool {
-        match self {
-            Tensor::Scalar(x) => *x == T::one(),
-            Tensor::Few(few) => few.elements().iter().all(|&x| x == T::one()),
-            Tensor::Array(a) => a.base.len() == 1 && a.base.first() == Some(&T::one()),
-            Tensor::Lazy(_) => false,
-        }
-    }
-
-    /// Adds `other`, of the same shape, in place where this is the only holder of its memory.
-    pub fn accumulate<B: Backend<T>>(self, other: &Tensor<T>) -> Self {
-        let mut sum = match self.pending() {
-            Some(_) => self,
-            None => self.into_ready(),
-        };
-        match (&mut sum, other) {
-            (Tensor::Scalar(a), Tensor::Scalar(b)) => return Tensor::Scalar(*a + *b),
-            (Tensor::Few(a), Tensor::Few(b)) => {
-                if let Some(own) = Arc::get_mut(a) {
-                    own.elements_mut().iter_mut().zip(b.elements()).for_each(|(sum, &x)| *sum += x);
-                    return sum;
-                }
-            }
-            _ => {}
-        }
-        if other.pending().is_none()
-            && let Some(mut own) = sum.own_mut()
-        {
-            match (own.as_slice_mut(), other.base().to_slice()) {
-                // Without what ndarray does beside adding, which is most of the work for some tens of numbers.
-                (Some(own), Some(other)) if own.len() == other.len() => {
-                    own.iter_mut().zip(other).for_each(|(sum, &x)| *sum += x);
-                }
-                _ => copies::add_assign(own, other.view()),
-            }
-            return sum;
-        }
-        Self::binary::<B>(Binary::add, &sum, other)
     }
 
     pub fn broadcast_to(&self, shape: &[usize]) -> Self {
@@ -537,154 +365,6 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    pub fn slice(&self, info: &[SliceInfoElem]) -> Self {
-        let a = match self.ready() {
-            Tensor::Array(a) => a,
-            other => {
-                let whole = other.view();
-                let part = whole.slice(info);
-                return match Dims::of(part.shape()) {
-                    Some(dims) => Self::few(dims, |y| few::fill(y, &part)),
-                    None => Self::new(part.to_shared()),
-                };
-            }
-        };
-        let shape = self.view().slice(info).raw_dim();
-        let mut axis = 0..;
-        let on_base: SmallVec<[SliceInfoElem; 4]> = info
-            .iter()
-            .map(|&elem| match elem {
-                SliceInfoElem::NewAxis => elem,
-                _ => match (axis.next().is_some_and(|i| a.base.shape()[i] != a.shape[i]), elem) {
-                    // Along a repeated axis there is one element to take.
-                    (true, SliceInfoElem::Index(_)) => SliceInfoElem::Index(0),
-                    (true, _) => SliceInfoElem::from(..),
-                    (false, _) => elem,
-                },
-            })
-            .collect();
-        let base = a.base.clone().slice_move(on_base.as_slice());
-        match shape.ndim() {
-            0 => Self::new(base),
-            _ => Self::spread(base, shape),
-        }
-    }
-
-    /// Zeros of `shape` with `self` in the place of a slice.
-    pub fn unslice(&self, info: &[SliceInfoElem], shape: &[usize]) -> Self {
-        if let Some(dims) = Dims::of(shape) {
-            return Self::few(dims, |y| {
-                let mut whole =
-                    ArrayViewMutD::from_shape(IxDyn(shape), y).expect("an element for each place");
-                // As many elements: to compare the shapes would take longer than to copy them.
-                whole.slice_mut(info).iter_mut().zip(&self.view()).for_each(|(to, &x)| *to = x);
-            });
-        }
-        let mut whole = memory::zeros(shape);
-        copies::assign(whole.slice_mut(info), self.view());
-        Self::new(whole.into_shared())
-    }
-
-    /// Adds `part` to a slice, in place; gives `self` back where it is not the only holder of its memory.
-    pub fn add_to_slice(mut self, info: &[SliceInfoElem], part: &Tensor<T>) -> Result<Self, Self> {
-        let is_few = matches!(self, Tensor::Few(_));
-        let Some(mut whole) = self.own_mut() else { return Err(self) };
-        let mut place = whole.slice_mut(info);
-        match is_few {
-            true => place.iter_mut().zip(&part.view()).for_each(|(sum, &x)| *sum += x),
-            false => copies::add_assign(place, part.view()),
-        }
-        Ok(self)
-    }
-
-    pub fn index_select(&self, axis: usize, indices: &[usize]) -> Self {
-        let view = self.view();
-        let Some(elements) = view.as_slice().filter(|all| !all.is_empty() && !indices.is_empty()) else {
-            return Self::new(view.select(Axis(axis), indices).into_shared());
-        };
-        let mut shape = Shape::from_slice(self.shape());
-        let (n, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
-        shape[axis] = indices.len();
-        let mut whole = memory::array(&shape);
-        let to = whole.as_slice_mut().expect("a new array");
-        for (from, to) in elements.chunks_exact(n * inner).zip(to.chunks_exact_mut(indices.len() * inner)) {
-            for (&i, to) in indices.iter().zip(to.chunks_exact_mut(inner)) {
-                copies::short(to, &from[i * inner..(i + 1) * inner]);
-            }
-        }
-        Self::new(whole.into_shared())
-    }
-
-    /// Zeros with `length` places along `axis`, to which the slices of `self` are added at `indices`.
-    pub fn index_add(&self, axis: usize, indices: &[usize], length: usize) -> Self {
-        let mut shape: Shape = Shape::from_slice(self.shape());
-        shape[axis] = length;
-        let mut whole = memory::zeros(&shape);
-        add_at(whole.view_mut(), axis, indices, self);
-        Self::new(whole.into_shared())
-    }
-
-    /// Adds the slices of `part` at `indices`, in place; gives `self` back where it is not the only holder of its memory.
-    pub fn add_at_indices(mut self, axis: usize, indices: &[usize], part: &Tensor<T>) -> Result<Self, Self> {
-        let Some(whole) = self.own_mut() else { return Err(self) };
-        add_at(whole, axis, indices, part);
-        Ok(self)
-    }
-
-    /// The parts one after the other along `axis`, in the order of memory that the first has.
-    pub fn concat(axis: usize, parts: &[&Tensor<T>]) -> Self {
-        if let Some(few) = Self::concat_few(axis, parts) {
-            return few;
-        }
-        let views: SmallVec<[ArrayViewD<'_, T>; 4]> = parts.iter().map(|p| p.view()).collect();
-        let mut shape = Shape::from_slice(views[0].shape());
-        shape[axis] = views.iter().map(|view| view.len_of(Axis(axis))).sum();
-        let order = memory_order(&views[0]);
-        let mut whole = memory::array(&order.iter().map(|&axis| shape[axis]).collect::<Shape>());
-        whole = whole.permuted_axes(IxDyn(&inverse(&order)));
-        let mut rest = whole.view_mut();
-        for view in &views {
-            let (place, others) = rest.split_at(Axis(axis), view.len_of(Axis(axis)));
-            copies::assign(place, view.view());
-            rest = others;
-        }
-        Self::new(whole.into_shared())
-    }
-
-    /// The same where all parts together are a few elements.
-    fn concat_few(axis: usize, parts: &[&Tensor<T>]) -> Option<Self> {
-        let mut all = SmallVec::<[&Few<T>; 4]>::new();
-        for part in parts {
-            match part.ready() {
-                Tensor::Few(few) => all.push(few),
-                _ => return None,
-            }
-        }
-        let mut shape = Shape::from_slice(all.first()?.shape());
-        shape[axis] = all.iter().map(|few| few.shape()[axis]).sum();
-        Some(Self::few(Dims::short(&shape)?, |y| few::concat(axis, &all, y)))
-    }
-
-    /// The elements at `places`, counted in row-major order, under `shape`.
-    pub fn take(&self, places: &[usize], shape: &[usize]) -> Self {
-        let view = self.view();
-        let packed = view.as_standard_layout();
-        let all = packed.as_slice().expect("the standard layout");
-        let elements = places.iter().map(|&i| all[i]).collect();
-        Self::new(ArcArray::from_shape_vec(IxDyn(shape), elements).expect("a place for each element"))
-    }
-
-    /// Zeros of `shape` to which the elements of `self` are added at `places`, counted in row-major order.
-    pub fn put(&self, places: &[usize], shape: &[usize]) -> Self {
-        let mut whole = ArrayD::zeros(IxDyn(&[shape.iter().product()]));
-        let mut elements = self.view().into_iter();
-        in_chains(whole.view_mut(), Axis(0), places, |sums, places| {
-            let sums = sums.into_slice().expect("one axis");
-            places.iter().zip(&mut elements).for_each(|(&i, &x)| sums[i] += x);
-        });
-        Self::new(whole.into_shape_with_order(IxDyn(shape)).expect("as many elements").into_shared())
-    }
-
     /// The elements, where nothing else refers to them and none is repeated.
     fn own_mut(&mut self) -> Option<ArrayViewMutD<'_, T>> {
         match self {
@@ -696,71 +376,6 @@ impl<T: Scalar> Tensor<T> {
             _ => None,
         }
     }
-}
-
-/// Adds the slices of `part` along `axis` to those of `whole` at `indices`.
-fn add_at<T: Scalar>(whole: ArrayViewMutD<'_, T>, axis: usize, indices: &[usize], part: &Tensor<T>) {
-    /// Elements of a slice that are added in less time than it takes to find them in a view.
-    const SHORT: usize = 64;
-    let (places, inner) = (Axis(axis), whole.shape()[axis + 1..].iter().product::<usize>());
-    let (view, packed) = (part.view(), part.shape().contains(&0) || inner >= SHORT);
-    let copy = (!packed && view.as_slice().is_none()).then(|| copies::row_major(view.view()));
-    let part = copy.as_ref().map_or(view, |copy| copy.view());
-    let mut start = 0;
-    in_chains(whole, places, indices, |mut sums, indices| {
-        let range = start..start + indices.len();
-        start = range.end;
-        let part = part.slice_axis(places, range.into());
-        let n = sums.len_of(places) * inner;
-        match (sums.as_slice_mut(), part.as_slice()) {
-            (Some(sums), Some(part)) if !part.is_empty() => {
-                let blocks = sums.chunks_exact_mut(n).zip(part.chunks_exact(indices.len() * inner));
-                for (sums, part) in blocks {
-                    for (&i, slice) in indices.iter().zip(part.chunks_exact(inner)) {
-                        let sums = &mut sums[i * inner..(i + 1) * inner];
-                        sums.iter_mut().zip(slice).for_each(|(sum, &x)| *sum += x);
-                    }
-                }
-            }
-            _ => {
-                for (&i, slice) in indices.iter().zip(part.axis_iter(places)) {
-                    let mut place = sums.index_axis_mut(places, i);
-                    place += &slice;
-                }
-            }
-        }
-    });
-}
-
-/// Has terms added at `indices` along an axis of `whole`: where there are many, some at a time to zeros, whose sums are added then.
-/// All may go to one place, and errors of rounding grow with the length of a chain of additions.
-fn in_chains<T: Scalar>(
-    mut whole: ArrayViewMutD<'_, T>,
-    axis: Axis,
-    indices: &[usize],
-    mut add: impl FnMut(ArrayViewMutD<'_, T>, &[usize]),
-) {
-    const CHAIN: usize = 4096;
-    // No fewer than there are places, which are all looked at once for each chain.
-    let chain = CHAIN.max(whole.len_of(axis));
-    if indices.len() <= chain {
-        return add(whole, indices);
-    }
-    let mut sums = memory::zeros(whole.shape());
-    for indices in indices.chunks(chain) {
-        add(sums.view_mut(), indices);
-        copies::add_assign(whole.view_mut(), sums.view());
-        sums.fill(T::zero());
-    }
-}
-
-/// The axes from that of the largest stride to that of the smallest; row-major order where elements are repeated.
-fn memory_order<T>(view: &ArrayViewD<'_, T>) -> Shape {
-    let mut order: Shape = (0..view.ndim()).collect();
-    if view.axes().all(|axis| axis.stride != 0 || axis.len <= 1) {
-        order.sort_by_key(|&axis| Reverse(view.stride_of(Axis(axis)).unsigned_abs()));
-    }
-    order
 }
 
 /// `array` under a shape that differs in axes of length 1 alone.

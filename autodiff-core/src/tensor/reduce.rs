@@ -31,15 +31,13 @@ impl<T: Scalar> Tensor<T> {
         if self.pending().is_some() || self.is_spread() {
             return None;
         }
-        let (mut place, base);
-        let (from, elements) = if all.is_few() {
-            place = None;
-            self.packed(&mut place)
-        } else {
-            base = self.packed_base()?;
-            base.packed_elements()?
+        let reduced = |(from, elements): (&[usize], &[T])| {
+            Self::few(dims, |y| few::reduce(op, from, elements, axes, y))
         };
-        Some(Self::few(dims, |y| few::reduce(op, from, elements, axes, y)))
+        match all.is_few() {
+            true => Some(reduced(self.packed(&mut None))),
+            false => self.packed_base()?.packed_elements().map(reduced),
+        }
     }
 
     fn reduce_many<B: Backend<T>>(&self, op: Reduction, axes: &[usize]) -> Self {
