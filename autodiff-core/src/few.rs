@@ -199,15 +199,14 @@ pub(crate) fn permute<T: Scalar>(x: &Few<T>, axes: &[usize]) -> Arc<Few<T>> {
     Few::new(to, |y| gather(x.elements(), &to, strides, y))
 }
 
-/// Writes arrays of a few elements that are joined along an axis.
-pub(crate) fn concat<T: Scalar>(axis: usize, parts: &[&Few<T>], y: &mut [T]) {
-    let outer: usize = parts[0].shape()[..axis].iter().product();
+/// Writes arrays that are joined along an axis, before which there are `outer` places.
+pub(crate) fn concat<T: Scalar>(outer: usize, parts: &[&[T]], y: &mut [T]) {
     let mut rest = y;
     for i in 0..outer {
         for part in parts {
-            let length = part.elements().len() / outer;
+            let length = part.len() / outer;
             let (to, others) = rest.split_at_mut(length);
-            to.copy_from_slice(&part.elements()[i * length..(i + 1) * length]);
+            to.copy_from_slice(&part[i * length..(i + 1) * length]);
             rest = others;
         }
     }

@@ -2,10 +2,10 @@
 
 use super::Tensor;
 use crate::copies;
-use crate::few::{self, Dims, Few};
+use crate::few::{self, Dims};
 use crate::memory;
 use crate::scalar::Scalar;
-use crate::shape::{Shape, inverse};
+use crate::shape::{Shape, inverse, same};
 use ndarray::{ArcArray, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Dimension, IxDyn, SliceInfoElem};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
@@ -125,18 +125,18 @@ impl<T: Scalar> Tensor<T> {
         Self::new(whole.into_shared())
     }
 
-    /// The same where all parts together are a few elements.
+    /// The same where all parts together are short, and each is in row-major order.
     fn concat_few(axis: usize, parts: &[&Tensor<T>]) -> Option<Self> {
-        let mut all = SmallVec::<[&Few<T>; 4]>::new();
+        let mut shape = Shape::from_slice(parts.first()?.shape());
+        shape[axis] = parts.iter().map(|part| part.shape()[axis]).sum();
+        let dims = Dims::short(&shape)?;
+        let mut all = SmallVec::<[&[T]; 4]>::new();
         for part in parts {
-            match part.ready() {
-                Tensor::Few(few) => all.push(few),
-                _ => return None,
-            }
+            let (from, elements) = part.packed_elements()?;
+            all.push(Some(elements).filter(|_| same(from, part.shape()))?);
         }
-        let mut shape = Shape::from_slice(all.first()?.shape());
-        shape[axis] = all.iter().map(|few| few.shape()[axis]).sum();
-        Some(Self::few(Dims::short(&shape)?, |y| few::concat(axis, &all, y)))
+        let outer = shape[..axis].iter().product();
+        Some(Self::few(dims, |y| few::concat(outer, &all, y)))
     }
 
     /// The elements at `places`, counted in row-major order, under `shape`.
