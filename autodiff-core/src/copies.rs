@@ -29,6 +29,28 @@ pub(crate) fn short<T: Scalar>(to: &mut [T], from: &[T]) {
     }
 }
 
+/// Writes the elements `x` of an array of shape `from`, repeated to make `to`, which is not empty: each axis of `from`, counted from
+/// the last, has the length of that of `to`, or 1.
+pub(crate) fn spread<T: Scalar>(from: &[usize], x: &[T], to: &[usize], y: &mut [T]) {
+    match x {
+        [x] => return y.fill(*x),
+        _ if x.len() == y.len() => return y.copy_from_slice(x),
+        _ => {}
+    }
+    let (own, lengths, part) = (from.len() == to.len(), &to[1..], y.len() / to[0]);
+    if own && from[0] == to[0] {
+        let (x, y) = (x.chunks_exact(x.len() / to[0]), y.chunks_exact_mut(part));
+        return x.zip(y).for_each(|(x, y)| spread(&from[1..], x, lengths, y));
+    }
+    spread(&from[usize::from(own)..], x, lengths, &mut y[..part]);
+    let mut done = part;
+    while done < y.len() {
+        let more = done.min(y.len() - done);
+        y.copy_within(..more, done);
+        done += more;
+    }
+}
+
 /// A copy in row-major order.
 pub(crate) fn row_major<T: Scalar>(x: ArrayViewD<'_, T>) -> ArrayD<T> {
     let mut copy = memory::array(x.shape());

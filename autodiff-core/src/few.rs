@@ -166,28 +166,6 @@ pub(crate) fn fill<'a, T: Scalar>(to: &mut [T], from: impl IntoIterator<Item = &
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
 }
 
-/// Writes the elements `x` of an array of shape `from`, repeated to make `to`: each axis, counted from the last, has the same length or
-/// 1, and there is one at least.
-pub(crate) fn spread<T: Scalar>(from: &[usize], x: &[T], to: &[usize], y: &mut [T]) {
-    match x {
-        [x] => return y.fill(*x),
-        _ if x.len() == y.len() => return y.copy_from_slice(x),
-        _ => {}
-    }
-    let (own, lengths, part) = (from.len() == to.len(), &to[1..], y.len() / to[0]);
-    if own && from[0] == to[0] {
-        let (x, y) = (x.chunks_exact(x.len() / to[0]), y.chunks_exact_mut(part));
-        return x.zip(y).for_each(|(x, y)| spread(&from[1..], x, lengths, y));
-    }
-    spread(&from[usize::from(own)..], x, lengths, &mut y[..part]);
-    let mut done = part;
-    while done < y.len() {
-        let more = done.min(y.len() - done);
-        y.copy_within(..more, done);
-        done += more;
-    }
-}
-
 /// An array with its axes in another order.
 pub(crate) fn permute<T: Scalar>(x: &Few<T>, axes: &[usize]) -> Arc<Few<T>> {
     let from = x.shape();

@@ -91,7 +91,7 @@ impl<T: Scalar> Tensor<T> {
                 let base = Self::array_of(base, shape);
                 let mut place = None;
                 let (from, elements) = base.packed(&mut place);
-                Self::few(dims, |y| few::spread(from, elements, dims.shape(), y))
+                Self::few(dims, |y| copies::spread(from, elements, dims.shape(), y))
             }
             None => Self::array_of(base, shape),
         }
@@ -311,7 +311,7 @@ impl<T: Scalar> Tensor<T> {
             _ if same(self.shape(), shape) => self.clone(),
             Tensor::Scalar(x) => Self::full(*x, shape),
             Tensor::Few(few) => match (Dims::of(shape), few.same()) {
-                (Some(dims), _) => Self::few(dims, |y| few::spread(few.shape(), few.elements(), shape, y)),
+                (Some(dims), _) => Self::few(dims, |y| copies::spread(few.shape(), few.elements(), shape, y)),
                 (None, Some(x)) => Self::full(x, shape),
                 (None, None) => Self::array_of(with_ndim(few.to_array(), shape.len()), IxDyn(shape)),
             },

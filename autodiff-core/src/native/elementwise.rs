@@ -5,7 +5,7 @@
 
 use super::simd::Lanes;
 use crate::backend::Elementwise;
-use crate::few;
+use crate::copies;
 use crate::scalar::Scalar;
 use crate::shape::common_shape;
 use ndarray::iter::{Iter, LanesIter};
@@ -50,7 +50,7 @@ fn in_place<T: Scalar>(
         let mut place = Vec::new();
         if packed.len() != 1 && packed.len() != n {
             place.resize(n, T::zero());
-            few::spread(x.shape(), packed, shape, &mut place);
+            copies::spread(x.shape(), packed, shape, &mut place);
         }
         wide.push(place);
     }

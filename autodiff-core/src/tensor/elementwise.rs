@@ -75,7 +75,7 @@ impl<T: Scalar> Tensor<T> {
                 let mut place = None;
                 let (from, elements) = x.packed(&mut place);
                 let wide = &mut wide[..dims.len()];
-                few::spread(from, elements, dims.shape(), wide);
+                copies::spread(from, elements, dims.shape(), wide);
                 Lanes::Each(wide)
             });
         }
@@ -107,7 +107,7 @@ impl<T: Scalar> Tensor<T> {
         let (from, elements) = base.packed_elements()?;
         Some(match elements.len() == dims.len() {
             true => base.reshape(dims.shape()),
-            false => Self::few(dims, |y| few::spread(from, elements, dims.shape(), y)),
+            false => Self::few(dims, |y| copies::spread(from, elements, dims.shape(), y)),
         })
     }
 
