@@ -103,8 +103,8 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
     /// The backend's name, for reports.
     const NAME: &'static str;
 
-    /// Applies `op` to operands that broadcast together, giving an array of their common shape. Mostly not called for a result of at
-    /// most 512 elements along at most 4 axes.
+    /// Applies `op` to operands that broadcast together, giving an array of their common shape. Not called for a result of at most
+    /// 512 elements along at most 4 axes.
     fn elementwise(op: Elementwise<T>, operands: &[ArrayViewD<'_, T>]) -> ArrayD<T> {
         T::elementwise(op, operands)
     }
@@ -114,8 +114,8 @@ pub trait Backend<T: Scalar>: Copy + Default + Debug + Send + Sync + 'static {
         T::evaluate(program, operands)
     }
 
-    /// Reduces `x` along `axes` (each at most once), which keep length 1 in the result. Mostly not called for an `x` of at most 512
-    /// elements along at most 4 axes.
+    /// Reduces `x` along `axes` (each at most once), which keep length 1 in the result. Of an `x` of at most 512 elements, it is
+    /// called where elements are repeated or there are more than 4 axes, else not.
     fn reduce(op: Reduction, x: ArrayViewD<'_, T>, axes: &[usize]) -> ArrayD<T> {
         T::reduce(op, x, axes)
     }

@@ -336,6 +336,9 @@ fn reductions_and_scans_name_what_is_wrong() {
     panics!(x.cummax(-3) => "cummax", "axis -3", "[2, 3]");
     panics!(x.cummin(2) => "cummin", "axis 2", "[2, 3]");
     panics!(x.logcumsumexp(2) => "logcumsumexp", "axis 2", "[2, 3]");
+    panics!(x.diff(1, 2) => "diff", "axis 2", "[2, 3]");
+    panics!(x.trapezoid(1.0, -3) => "trapezoid", "axis -3", "[2, 3]");
+    panics!(x.trapezoid(array![0.0, 1.0], 1) => "trapezoid", "y [2, 3]", "x [2]", "axis 1", "3 elements");
     panics!(V::new(1.0).sort(0) => "sort", "axis 0", "[]");
     panics!(x.argsort(2) => "argsort", "axis 2", "[2, 3]");
     panics!(x.topk(4, 1) => "topk", "k is 4", "0 to 3", "axis 1", "[2, 3]");

@@ -129,6 +129,10 @@ fn cumulative_sums<T: Real>() {
             (&[], &[], &[]),
         ],
     );
+    assert_same(&sample::<T>(&[2, 0]).diff(1, 1), &[2, 0], &[]);
+    assert_same(&sample::<T>(&[2, 3]).diff(5, 1), &[2, 0], &[]);
+    assert_same(&sample::<T>(&[2, 0]).trapezoid(T::one(), 1), &[2], &[0.0, 0.0]);
+    assert_same(&sample::<T>(&[2, 1]).trapezoid(T::one(), 1), &[2], &[0.0, 0.0]);
     assert_same(&sample::<T>(&[2, 0]).cumsum(1), &[2, 0], &[]);
     // What rounding takes comes back: 1 is lost beside `large`, and is there when that has gone.
     let large = 4.0 / T::EPSILON;

@@ -66,6 +66,8 @@ fn functions<T: Real>() -> Vec<(&'static str, Function<T>)> {
         ("cummax", |x| x.cummax(1)),
         ("cummin", |x| x.cummin(0)),
         ("logcumsumexp", |x| x.logcumsumexp(1)),
+        ("diff", |x| x.diff(1, 0).square()),
+        ("trapezoid", |x| x.trapezoid(x.square(), 1)),
         ("sort", |x| x.sort(0)),
         ("topk", |x| x.topk(1, 1).0),
         ("flip", |x| x.flip([0, 1])),

@@ -159,6 +159,25 @@ fn reductions_of_short_arrays_in_both_types() {
     reductions_of_short_arrays::<f32>();
 }
 
+/// What is repeated along the same axis in both operands is so in the result: for products, one row then stands for all.
+#[test]
+fn short_arrays_keep_what_is_repeated() {
+    let row: Value = Value::constant(array(&[1, 20]));
+    let wide = row.broadcast_to([20, 20]);
+    let both = &wide * &(&wide + &wide);
+    assert_eq!(both.tensor().base().shape(), [1, 20]);
+    assert_eq!((&wide + array(&[20, 20])).tensor().base().shape(), [20, 20]);
+    assert_eq!((Value::constant(2.0).broadcast_to([20, 20]) * 3.0).tensor().base().len(), 1);
+}
+
+#[test]
+fn sums_of_a_negative_zero_are_zero() {
+    let zeros = ArrayD::from_elem(IxDyn(&[30, 1]), -0.0_f64);
+    for x in layouts(&zeros) {
+        assert!(Value::constant(x).sum_axis(1).data().iter().all(|x| x.is_sign_positive()));
+    }
+}
+
 /// Elementwise operations on short arrays give the bits that the backend gives, and their derivatives but for sums, in any layout.
 #[test]
 fn short_arrays_broadcast_as_in_the_backend() {

@@ -177,7 +177,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        title: "Scans and orders",
+        title: "Scans, differences and orders",
         about: "Along an axis.",
         rows: &[
             ["cumsum", "cumsum", "cumsum", "itself; the gradient is `cumsum` from the end"],
@@ -185,6 +185,13 @@ pub(super) const FAMILIES: &[Family] = &[
             ["logcumsumexp", "`logaddexp.accumulate`", "logcumsumexp", "`exp(x_i - y_k)` for `i <= k`"],
             ["cummax", "`maximum.accumulate`", "cummax", "1 at the extremum"],
             ["cummin", "`minimum.accumulate`", "cummin", "1 at the extremum"],
+            ["diff", "diff", "diff", "itself"],
+            [
+                "trapezoid",
+                "trapezoid",
+                "trapezoid",
+                "half the widths beside an element; half the differences of `y` around a place",
+            ],
             ["sort", "sort", "sort", "the same permutation"],
             ["argsort", "argsort", "argsort", "none"],
             ["topk", "", "topk", "1 for what is chosen"],

@@ -1,4 +1,4 @@
-//! Scans and orders along an axis.
+//! Scans, differences and orders along an axis.
 
 use super::Indices;
 use super::index::places_along;
@@ -8,9 +8,16 @@ use crate::rows::{argsort, by_value, map_each_row};
 use crate::rules::{Cumsum, CumulativeExtremum, LogCumsumexp, Recurrence, Take};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, resolve_axis};
-use crate::value::Value;
+use crate::value::{Operand, Value};
 use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 use std::cmp::Ordering;
+
+impl<T: Scalar, B: Backend<T>> Value<T, B> {
+    /// All but the first elements along an axis of that length, and all but the last.
+    fn neighbours(&self, axis: usize, length: usize) -> [Self; 2] {
+        [self.part(axis, length.min(1)..length), self.part(axis, 0..length.saturating_sub(1))]
+    }
+}
 
 /// Scans: element `i` of the result is a reduction of the elements `0 ..= i` along an axis.
 impl<T: Scalar, B: Backend<T>> Value<T, B> {
@@ -82,6 +89,65 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         fn cummin, try_cummin(&self, axis: isize) -> Self {
             let axis = resolve_axis("cummin", axis, self.shape())?;
             Ok(Self::apply(CumulativeExtremum { pick: Binary::minimum, axis }, &[self]))
+        }
+
+        /// The differences of neighbours along an axis, `x[i + 1] - x[i]`, taken `n` times over: `n` elements fewer, or none.
+        ///
+        /// ```
+        /// use autodiff_core::native::Value;
+        /// use ndarray::array;
+        /// let x = Value::new(array![1.0, 4.0, 9.0, 16.0]);
+        /// assert_eq!(x.diff(1, 0).data(), array![3.0, 5.0, 7.0].into_dyn());
+        /// assert_eq!(x.diff(2, 0).data(), array![2.0, 2.0].into_dyn());
+        /// ```
+        fn diff, try_diff(&self, n: usize, axis: isize) -> Self {
+            let axis = resolve_axis("diff", axis, self.shape())?;
+            let mut differences = self.clone();
+            for length in (0..=self.shape()[axis]).rev().take(n) {
+                let [after, before] = differences.neighbours(axis, length);
+                differences = after - before;
+            }
+            Ok(differences)
+        }
+
+        /// The integral along an axis by the trapezoidal rule, of elements at the places `x`: one for each along the axis, one for
+        /// each element, or, as a number, the distance between neighbours.
+        ///
+        /// ```
+        /// use autodiff_core::native::Value;
+        /// use ndarray::array;
+        /// let y = Value::new(array![1.0, 2.0, 4.0]);
+        /// assert_eq!(y.trapezoid(0.5, 0).item(), 2.25);
+        /// let x = Value::new(array![0.0, 1.0, 3.0]);
+        /// let area = y.trapezoid(&x, 0);
+        /// assert_eq!(area.item(), 7.5);
+        /// area.backward();
+        /// assert_eq!(y.grad().data(), array![0.5, 1.5, 1.0].into_dyn());
+        /// assert_eq!(x.grad().data(), array![-1.5, -1.5, 3.0].into_dyn());
+        /// ```
+        fn trapezoid, try_trapezoid(&self, x: impl Operand<T, B>, axis: isize) -> Self {
+            let along = resolve_axis("trapezoid", axis, self.shape())?;
+            let (x, length) = (x.operand(), self.shape()[along]);
+            let widths = match x.shape() {
+                [] => x,
+                [n] if *n == length => {
+                    let ones = std::iter::repeat_n(1, self.ndim() - 1 - along);
+                    let widths = x.diff(1, 0);
+                    let n = widths.len();
+                    widths.with_shape("reshape", std::iter::once(n).chain(ones).collect())
+                }
+                shape if shape == self.shape() => x.try_diff(1, axis)?,
+                _ => {
+                    return Err(Error::Operands {
+                        op: "trapezoid",
+                        shapes: vec![("y", self.shape().to_vec()), ("x", x.shape().to_vec())],
+                        problem: format!("along axis {along} there are {length} elements"),
+                        expected: "x to be a distance, to have one place for each of them, or the shape of y",
+                    });
+                }
+            };
+            let [after, before] = self.neighbours(along, length);
+            Ok(((after + before) * widths).sum_axis(along) * T::of(0.5))
         }
 
         /// The elements in ascending order along an axis, NaN last. Equal ones keep their order, and each its gradient.

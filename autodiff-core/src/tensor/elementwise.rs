@@ -88,6 +88,14 @@ impl<T: Scalar> Tensor<T> {
         operands: [&Tensor<T>; N],
         dims: Dims,
     ) -> Option<Self> {
+        if operands.iter().any(|x| x.is_spread()) {
+            let bases = operands.map(|x| x.base());
+            if common_shape(bases.iter().map(|base| base.shape()))[..] != *dims.shape() {
+                // Elements that stand for many do so in the result.
+                let compact = operands.map(|x| x.compact());
+                return Some(Self::elementwise_few(op, compact.each_ref())?.broadcast_to(dims.shape()));
+            }
+        }
         let mut wide = [const { None }; N];
         for (x, wide) in operands.iter().zip(&mut wide) {
             if x.lanes(&dims).is_none() {
@@ -96,7 +104,7 @@ impl<T: Scalar> Tensor<T> {
         }
         let mut lanes = [Lanes::NONE; N];
         for ((x, wide), lanes) in operands.iter().zip(&wide).zip(&mut lanes) {
-            *lanes = wide.as_ref().unwrap_or(x).lanes(&dims)?;
+            *lanes = wide.as_ref().unwrap_or(x).lanes(&dims).expect("each element in its place");
         }
         Some(Self::few(dims, |y| op.apply(&lanes, y)))
     }
@@ -141,7 +149,7 @@ impl<T: Scalar> Tensor<T> {
         }
     }
 
-    /// Whether it is 1, everywhere, and known to be without looking at many elements.
+    /// Whether it is 1, everywhere, and known to be without computing it.
     fn is_ones(&self) -> bool {
         match self {
             Tensor::Scalar(x) => *x == T::one(),

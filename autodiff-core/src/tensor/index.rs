@@ -169,15 +169,17 @@ fn add_at<T: Scalar>(whole: ArrayViewMutD<'_, T>, axis: usize, indices: &[usize]
     if part.is_empty() {
         return;
     }
-    let part = if inner < SHORT { part.as_standard_layout() } else { part.into() };
     let mut start = 0;
     in_chains(whole, axis, indices, |mut sums, indices| {
         let part = part.slice_axis(axis, (start..start + indices.len()).into());
         start += indices.len();
         let n = sums.len_of(axis) * inner;
-        if let (Some(sums), Some(part)) = (sums.as_slice_mut(), part.as_slice()) {
-            let blocks = sums.chunks_exact_mut(n).zip(part.chunks_exact(indices.len() * inner));
-            for (sums, part) in blocks {
+        if inner < SHORT
+            && let Some(sums) = sums.as_slice_mut()
+        {
+            let part = part.as_standard_layout();
+            let part = part.as_slice().expect("the standard layout");
+            for (sums, part) in sums.chunks_exact_mut(n).zip(part.chunks_exact(indices.len() * inner)) {
                 for (&i, slice) in indices.iter().zip(part.chunks_exact(inner)) {
                     let place = &mut sums[i * inner..(i + 1) * inner];
                     place.iter_mut().zip(slice).for_each(|(sum, &x)| *sum += x);

@@ -69,6 +69,15 @@ def scans():
                  [shape], sections=3, axis=axis)
 
 
+def differences():
+    for shape, axis in [((1,), 0), ((5,), -1), ((3, 2), 0), ((2, 3), -1), ((2, 2, 3), 0), ((2, 3, 2), -2)]:
+        for n in range(shape[axis]):
+            case("diff", lambda x: torch.diff(x, n, axis), [shape], axis=axis, n=n)
+        case("trapezoid", lambda y: torch.trapezoid(y, dx=0.75, dim=axis), [shape], axis=axis, dx=0.75)
+        for places in [shape, (shape[axis],)]:
+            case("trapezoid", lambda y, x: torch.trapezoid(y, x, dim=axis), [shape, places], axis=axis)
+
+
 def data():
     """What carries no gradient, of elements of which some are the same."""
     for shapes in [[(4,), (4,)], [(2, 3), (3,)], [(), (2, 2)], [(2, 1), (1, 3)]]:
@@ -107,4 +116,5 @@ def data():
 reductions()
 scans()
 data()
+differences()
 write(__file__)

@@ -36,6 +36,9 @@ pub fn apply<T: Real>(op: &str, args: &Json, x: &[V<T>]) -> V<T> {
         ("count_nonzero", [x]) => {
             indices(axes_or_kept!(x.relu(), count_nonzero_axis, count_nonzero_keepdims))
         }
+        ("diff", [x]) => x.diff(n(), axis()),
+        ("trapezoid", [y]) => y.trapezoid(bound("dx"), axis()),
+        ("trapezoid", [y, x]) => y.trapezoid(x, axis()),
         ("argsort", [x]) => indices(x.argsort(axis())),
         ("split", [x]) => {
             let parts = x.split(number(&args["sections"]) as usize, axis());

@@ -7,6 +7,7 @@ use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel};
 use crate::scalar::Scalar;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// Axes side by side: how many elements there are before them, along them, and at each place along them.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,8 @@ fn runs(shape: &[usize], axes: &[usize]) -> SmallVec<[Run; 2]> {
     runs
 }
 
-/// Writes to `y` the reduction along axes of the elements `x` of an array of this shape. `None` where other loops are needed.
+/// Writes to `y` the reduction along axes of the elements `x` of an array of this shape. `None` where other loops are needed: what `y`
+/// then holds is of no use.
 pub(crate) fn reduce_packed<T: Scalar>(
     op: Reduction,
     x: &[T],
@@ -49,7 +51,9 @@ pub(crate) fn reduce_packed<T: Scalar>(
         return None;
     }
     match (op, &*runs(shape, axes)) {
-        (Reduction::Sum | Reduction::Max | Reduction::Min, []) => y.copy_from_slice(x),
+        // As sums of more begin: of a negative zero alone it is positive.
+        (Reduction::Sum, []) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = T::zero() + x),
+        (Reduction::Max | Reduction::Min, []) => y.copy_from_slice(x),
         (Reduction::Sum | Reduction::Max | Reduction::Min, [first, others @ ..]) => {
             let Some((last, others)) = others.split_last() else {
                 first.fold(op, x, y);
@@ -68,14 +72,27 @@ pub(crate) fn reduce_packed<T: Scalar>(
             // Else a sum may have overflowed.
             return y.iter().all(|y| y.is_finite()).then_some(());
         }
-        (Reduction::LogSumExp, &[Run { n, inner: 1, .. }]) => log_sum_exp(x, n, y),
-        (Reduction::SumBesideOne, &[Run { n, inner: 1, .. }]) => each_row(x, n, y, sum_beside_one),
+        (Reduction::LogSumExp, &[run]) => log_sum_exp(&run.rows(x), run.n, y),
+        (Reduction::SumBesideOne, &[run]) => each_row(&run.rows(x), run.n, y, sum_beside_one),
         _ => return None,
     }
     Some(())
 }
 
 impl Run {
+    /// The elements with those along the run in rows.
+    fn rows<T: Scalar>(self, x: &[T]) -> Cow<'_, [T]> {
+        let Run { n, inner, .. } = self;
+        if inner == 1 {
+            return x.into();
+        }
+        let mut rows = Vec::with_capacity(x.len());
+        for matrix in x.chunks_exact(n * inner) {
+            (0..inner).for_each(|i| rows.extend(matrix[i..].iter().step_by(inner)));
+        }
+        rows.into()
+    }
+
     fn folded<T: Scalar>(self, op: Reduction, x: &[T]) -> Vec<T> {
         let mut y = vec![T::zero(); self.outer * self.inner];
         self.fold(op, x, &mut y);

@@ -365,15 +365,15 @@ fn is_product(n: i32) -> bool {
     (-1..=3).contains(&n)
 }
 
-/// Such a power.
+/// Such a power; of any other, nothing of use.
 #[inline(always)]
 fn product<T: Scalar>(x: T, n: i32) -> T {
     match n {
+        -1 => x.recip(),
         0 => T::one(),
-        1 => x,
         2 => x * x,
         3 => x * x * x,
-        _ => x.recip(),
+        _ => x,
     }
 }
 
