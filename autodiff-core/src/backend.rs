@@ -1,4 +1,4 @@
-//! The trait through which elementwise operations, reductions, products and factorisations of more than a few elements go.
+//! The trait through which elementwise operations, reductions, products and factorisations of arrays that are not short go.
 
 use crate::native::{self, simd::Lanes};
 use crate::rules::elementwise::Select;

@@ -76,7 +76,7 @@
 //!
 //! # Backends
 //!
-//! Elementwise operations, reductions, products and factorisations of more than a few numbers go through a [`Backend`] (scans,
+//! Elementwise operations, reductions, products and factorisations of arrays that are not short go through a [`Backend`] (scans,
 //! orders, indexing and sums in place do not): [`Native`] is pure Rust and the default of the
 //! type `Value`. In an expression such as `Value::new(3.0)` Rust does not apply defaults of type parameters: import
 //! [`native::Value`], which has the backend chosen. [`check`] holds the suite that a backend of your own must pass.

@@ -253,7 +253,7 @@ impl<T: Scalar> Lazy<T> {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fusing {
-    /// Those of arrays so large that it pays. Arrays of a few elements do not get to the backend.
+    /// Those of arrays so large that it pays. Short arrays do not get to the backend.
     WhereItPays,
     /// All of arrays.
     Always,
@@ -293,7 +293,7 @@ pub(crate) fn is_immediate(elements: usize) -> bool {
     elements <= SMALL && FUSING.get() != Fusing::Always
 }
 
-/// Whether arrays of a few elements are worked on apart from others, without the backend.
+/// Whether short arrays are worked on apart from others, without the backend.
 #[inline]
 pub(crate) fn are_few_apart() -> bool {
     FUSING.get() == Fusing::WhereItPays
