@@ -1,7 +1,7 @@
 //! Reductions of arrays in row-major order, in loops over their elements: for small ones, of which views and lanes would take
 //! longer.
 
-use super::{LEAF, extreme, fold_slice, plus, sum_beside_one};
+use super::{LEAF, extreme, fold_slice, plus, sum_beside_one, sum_slice};
 use crate::backend::{Reduction, Unary};
 use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel};
@@ -19,10 +19,6 @@ struct Run {
 
 /// The runs that some axes of an array make, each as it is when the axes before it have length 1.
 fn runs(shape: &[usize], axes: &[usize]) -> SmallVec<[Run; 2]> {
-    if axes.len() == shape.len() {
-        let n = shape.iter().product();
-        return std::iter::once(Run { outer: 1, n, inner: 1 }).filter(|_| n != 1).collect();
-    }
     let mut runs = SmallVec::<[Run; 2]>::new();
     let (mut outer, mut adjacent) = (1, false);
     for (axis, &n) in shape.iter().enumerate().filter(|&(_, &n)| n != 1) {
@@ -49,6 +45,10 @@ pub(crate) fn reduce_packed<T: Scalar>(
 ) -> Option<()> {
     if x.is_empty() {
         return None;
+    }
+    if op == Reduction::Sum && axes.len() == shape.len() {
+        y[0] = sum_slice(x);
+        return Some(());
     }
     match (op, &*runs(shape, axes)) {
         // As sums of more begin: of a negative zero alone it is positive.
