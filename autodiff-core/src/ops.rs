@@ -377,7 +377,7 @@ fn matrices<T: Scalar, B: Backend<T>>(a: &Value<T, B>, b: &Value<T, B>) -> Resul
         .map_err(|_| Error::MatmulBatch { left: a.shape().to_vec(), right: b.shape().to_vec() })?;
     let shape = full(&batch, m, n);
     checked_size("matmul", &shape)?;
-    if batch_b.iter().all(|&length| length == 1) && batch_a.len() >= batch_b.len() && !batch_a.is_empty() {
+    if batch_b.iter().all(|&length| length == 1) && batch_a.len() >= batch_b.len() {
         // One matrix on the right: the batch on the left is one tall matrix.
         let rows = batch.iter().product::<usize>() * m;
         let tall = a.with_shape("matmul", Shape::from_slice(&[rows, k]));
