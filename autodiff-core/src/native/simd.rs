@@ -40,8 +40,31 @@ impl<T: Copy> Lanes<'_, T> {
     }
 }
 
+/// The machines that have a use for a loop. It is compiled for these alone, and, where it is tested, for all.
+pub(crate) enum Machines {
+    All,
+    /// Those that multiply and add with one instruction.
+    Fused,
+    /// Those of them whose vectors have so many bytes.
+    Vectors(usize),
+}
+
+impl Machines {
+    /// Whether those that multiply and add vectors of so many bytes with one instruction, or, with 0 bytes, others, are among them.
+    const fn include(&self, fused_bytes: usize) -> bool {
+        match self {
+            Machines::All => true,
+            Machines::Fused => fused_bytes > 0,
+            Machines::Vectors(bytes) => fused_bytes == *bytes,
+        }
+    }
+}
+
 /// A loop that is to run on the widest vectors there are.
 pub(crate) trait Kernel {
+    /// Where it is run.
+    const MACHINES: Machines = Machines::All;
+
     /// What the loop finds, where it does not write it.
     type Output;
 
@@ -54,12 +77,21 @@ pub(crate) trait Kernel {
 #[inline(always)] // or the kernel would be copied on its way, which for a short loop is work
 pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    match Vectors::of_machine() {
-        // SAFETY: the machine has the features, which is all that the function asks for.
-        Vectors::Avx512 => return unsafe { avx512(kernel) },
-        // SAFETY: the machine has the features, which is all that the function asks for.
-        Vectors::Avx2 => return unsafe { avx2(kernel) },
-        Vectors::Sse2 => {}
+    {
+        let vectors = Vectors::of_machine();
+        // What a condition on constants excludes is not compiled.
+        if const { K::MACHINES.include(64) } && matches!(vectors, Vectors::Avx512) {
+            // SAFETY: the machine has the features, which is all that the function asks for.
+            return unsafe { avx512(kernel) };
+        }
+        // Those of a machine with longer vectors, too.
+        if const { K::MACHINES.include(32) } && !matches!(vectors, Vectors::Sse2) {
+            // SAFETY: the machine has the features, which is all that the function asks for.
+            return unsafe { avx2(kernel) };
+        }
+        if const { !K::MACHINES.include(0) && !cfg!(test) } {
+            unreachable!("a loop for other machines");
+        }
     }
     kernel.run::<Baseline>()
 }

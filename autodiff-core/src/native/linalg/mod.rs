@@ -24,6 +24,7 @@ use crate::scalar::Scalar;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 
 pub use lu::Lu;
+pub(crate) use scale::exponent_of;
 
 /// `c = alpha a b + beta c`: the `gemm` of the backend that asks.
 pub(crate) type Gemm<T> = fn(T, ArrayView2<'_, T>, ArrayView2<'_, T>, T, &mut ArrayViewMut2<'_, T>);

@@ -14,7 +14,7 @@ pub(super) fn times_power_of_two<T: Scalar>(x: T, exponent: i32) -> T {
 }
 
 /// The exponent of the power of two next to a finite `x > 0`.
-pub(super) fn exponent_of<T: Scalar>(x: T) -> i32 {
+pub(crate) fn exponent_of<T: Scalar>(x: T) -> i32 {
     x.as_f64().log2().floor() as i32
 }
 

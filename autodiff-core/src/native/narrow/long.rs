@@ -3,7 +3,7 @@
 use super::vectors;
 use crate::native::gemm::scaled;
 use crate::native::math::MulAdd;
-use crate::native::simd::{self, Kernel};
+use crate::native::simd::{self, Kernel, Machines};
 use crate::native::tiles::unrolled;
 use crate::scalar::Scalar;
 use crate::threads;
@@ -62,6 +62,7 @@ struct Long<'a, T> {
 }
 
 impl<T: Scalar> Kernel for Long<'_, T> {
+    const MACHINES: Machines = Machines::Fused;
     type Output = ();
 
     #[inline(always)]

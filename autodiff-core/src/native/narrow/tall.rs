@@ -3,7 +3,7 @@
 use super::{FEW, lanes, vectors};
 use crate::memory::Buffer;
 use crate::native::math::MulAdd;
-use crate::native::simd::{self, Kernel};
+use crate::native::simd::{self, Kernel, Machines};
 use crate::native::tiles::{pack, unrolled};
 use crate::scalar::Scalar;
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -40,6 +40,7 @@ struct Tall<'a, T> {
 }
 
 impl<T: Scalar> Kernel for Tall<'_, T> {
+    const MACHINES: Machines = Machines::Fused;
     type Output = ();
 
     #[inline(always)]

@@ -5,7 +5,7 @@ use super::pack::Panel;
 use super::{NARROW, Output};
 use crate::native::gemm::scaled;
 use crate::native::math::MulAdd;
-use crate::native::simd::{self, Kernel};
+use crate::native::simd::{self, Kernel, Machines};
 use crate::scalar::Scalar;
 use ndarray::{ArrayView2, Axis};
 
@@ -28,8 +28,8 @@ macro_rules! unrolled {
 
 pub(in crate::native) use unrolled;
 
-/// Tiles of the rows in `strip` and `L` columns, `R` rows at a time.
-pub(super) struct Tiles<'a, 'x, T, A, const R: usize, const L: usize> {
+/// Tiles of the rows in `strip` and `L` columns, `R` rows at a time, for vectors of `V` bytes.
+pub(super) struct Tiles<'a, 'x, T, A, const V: usize, const R: usize, const L: usize> {
     pub output: &'a mut Output<'x, T>,
     pub left: A,
     pub strip: &'a Strip,
@@ -47,7 +47,10 @@ pub(super) trait Rows<T>: Copy {
     ) -> [[T; L]; R];
 }
 
-impl<T: Scalar, A: Rows<T>, const R: usize, const L: usize> Kernel for Tiles<'_, '_, T, A, R, L> {
+impl<T: Scalar, A: Rows<T>, const V: usize, const R: usize, const L: usize> Kernel
+    for Tiles<'_, '_, T, A, V, R, L>
+{
+    const MACHINES: Machines = Machines::Vectors(V);
     type Output = ();
 
     #[inline(always)]

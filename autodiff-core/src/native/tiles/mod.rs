@@ -134,17 +134,24 @@ impl<T: Scalar> Product<'_, T> {
 
     /// The same, for a result whose rows lie in one piece each. Sixteen registers have sums where there are 32, else twelve.
     fn into_rows(self, vector: usize) {
-        match (vector, size_of::<T>()) {
-            (64, 8) => self.parts::<8, 16, 8>(WIDE),
-            (64, _) if self.b.ncols() <= 8 => self.parts::<8, 16, 8>(WIDE),
-            (64, _) => self.parts::<8, 32, 16>(WIDE),
-            (_, 8) => self.parts::<6, 8, 4>(NARROW),
-            _ => self.parts::<6, 16, 8>(NARROW),
+        // A condition on constants, so that no tiles are compiled for elements that have others.
+        if const { size_of::<T>() == 8 } {
+            match vector {
+                64 => self.parts::<64, 8, 16, 8>(WIDE),
+                _ => self.parts::<32, 6, 8, 4>(NARROW),
+            }
+        } else {
+            match vector {
+                64 if self.b.ncols() <= 8 => self.parts::<64, 8, 16, 8>(WIDE),
+                64 => self.parts::<64, 8, 32, 16>(WIDE),
+                _ => self.parts::<32, 6, 16, 8>(NARROW),
+            }
         }
     }
 
-    /// `L` columns at a time, and `H` where no more are left; `R` rows, or fewer where so many are not left.
-    fn parts<const R: usize, const L: usize, const H: usize>(self, reach: Reach) {
+    /// `L` columns at a time, and `H` where no more are left; `R` rows, or fewer where so many are not left. In vectors of `V` bytes, or
+    /// of those that the machine has where it has no others.
+    fn parts<const V: usize, const R: usize, const L: usize, const H: usize>(self, reach: Reach) {
         let Product { alpha, a, b, beta, c, workspace: Workspace { rearranged, tiles, packed, ahead } } =
             self;
         let ((m, k), n) = (a.dim(), b.ncols());
@@ -193,7 +200,7 @@ impl<T: Scalar> Product<'_, T> {
                     if let Left::Tiles(a) = left {
                         in_tiles::<T, R>(&a, &part, tiles);
                     }
-                    output.part::<R, L, H>(left, tiles, &mut right, &part);
+                    output.part::<V, R, L, H>(left, tiles, &mut right, &part);
                 }
             }
         }
@@ -209,7 +216,7 @@ struct Output<'a, T> {
 }
 
 impl<T: Scalar> Output<'_, T> {
-    fn part<const R: usize, const L: usize, const H: usize>(
+    fn part<const V: usize, const R: usize, const L: usize, const H: usize>(
         &mut self,
         left: Left<'_, T>,
         tiles: &[T],
@@ -218,15 +225,15 @@ impl<T: Scalar> Output<'_, T> {
     ) {
         let mut j = part.columns.start;
         while part.columns.end > j + H {
-            self.columns::<R, L>(left, tiles, &right.panel::<L>(part, j), part);
+            self.columns::<V, R, L>(left, tiles, &right.panel::<L>(part, j), part);
             j += L;
         }
         if part.columns.end > j {
-            self.columns::<R, H>(left, tiles, &right.panel::<H>(part, j), part);
+            self.columns::<V, R, H>(left, tiles, &right.panel::<H>(part, j), part);
         }
     }
 
-    fn columns<const R: usize, const L: usize>(
+    fn columns<const V: usize, const R: usize, const L: usize>(
         &mut self,
         left: Left<'_, T>,
         tiles: &[T],
@@ -235,15 +242,15 @@ impl<T: Scalar> Output<'_, T> {
     ) {
         for strip in part.strips.iter().filter(|strip| !strip.rows.is_empty()) {
             match strip.height {
-                1 => self.tiles::<1, L>(left, tiles, strip, panel),
-                4 => self.tiles::<4, L>(left, tiles, strip, panel),
-                _ => self.tiles::<R, L>(left, tiles, strip, panel),
+                1 => self.tiles::<V, 1, L>(left, tiles, strip, panel),
+                4 => self.tiles::<V, 4, L>(left, tiles, strip, panel),
+                _ => self.tiles::<V, R, L>(left, tiles, strip, panel),
             }
         }
     }
 
     /// Each kind of tile is a kernel of its own: in a larger function, the compiler makes no vectors.
-    fn tiles<const R: usize, const L: usize>(
+    fn tiles<const V: usize, const R: usize, const L: usize>(
         &mut self,
         left: Left<'_, T>,
         tiles: &[T],
@@ -251,15 +258,17 @@ impl<T: Scalar> Output<'_, T> {
         panel: &Panel<'_, T>,
     ) {
         match left {
-            Left::Rows(a) => simd::widest(Tiles::<T, _, R, L> { output: self, left: ByRow(a), strip, panel }),
+            Left::Rows(a) => {
+                simd::widest(Tiles::<T, _, V, R, L> { output: self, left: ByRow(a), strip, panel })
+            }
             Left::Columns { elements, stride } => {
                 let left = ByColumn { elements: &elements[panel.inner.start * stride..], stride };
-                simd::widest(Tiles::<T, _, R, L> { output: self, left, strip, panel });
+                simd::widest(Tiles::<T, _, V, R, L> { output: self, left, strip, panel });
             }
             Left::Tiles(_) => {
                 let elements = &tiles[strip.place * panel.inner.len()..];
                 let left = ByTile { elements, first: strip.rows.start };
-                simd::widest(Tiles::<T, _, R, L> { output: self, left, strip, panel });
+                simd::widest(Tiles::<T, _, V, R, L> { output: self, left, strip, panel });
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::memory::Buffer;
 use crate::native::gemv::Packed;
 use crate::native::math::MulAdd;
 use crate::native::matmul::{Batch, matrix, next};
-use crate::native::simd::{self, Kernel};
+use crate::native::simd::{self, Kernel, Machines};
 use crate::scalar::Scalar;
 
 /// Multiplications in a product up to which that is so.
@@ -79,6 +79,7 @@ impl SmallTiles {
 struct Small<'a, T, const R: usize, const L: usize>(Batch<'a, T>);
 
 impl<T: Scalar, const R: usize, const L: usize> Kernel for Small<'_, T, R, L> {
+    const MACHINES: Machines = if L > 8 { Machines::Vectors(64) } else { Machines::Fused };
     type Output = ();
 
     #[inline(always)]
