@@ -26,10 +26,10 @@ pub type Value<T = f64> = autodiff_core::Value<T, DefaultBackend>;
 
 pub use autodiff_core::{
     Axes, Backend, Conv, Error, Graph, Indexing, Indices, IntoValue, LengthLiteral, Lengths, LinearMap, Mask,
-    MatrixNorm, Native, Operand, Pad, Pool, Scalar, Triangle, broadcast_shapes, check::check_grads,
-    checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian, jvp,
-    linearize, logical_and, logical_not, logical_or, logical_xor, memory, ndarray, no_grad, try_grad,
-    try_hessian, try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_logical_and, try_logical_or,
+    MatrixNorm, Native, Operand, Pad, Parameters, Path, Pool, Scalar, Triangle, broadcast_shapes,
+    check::check_grads, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp,
+    jacobian, jvp, linearize, logical_and, logical_not, logical_or, logical_xor, memory, ndarray, no_grad,
+    try_grad, try_hessian, try_hessian_diag, try_hvp, try_jacobian, try_jvp, try_logical_and, try_logical_or,
     try_logical_xor, try_value_and_grad, try_value_and_grad_aux, try_where, value_and_grad,
     value_and_grad_aux, vjp, where_,
 };

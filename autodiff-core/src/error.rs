@@ -150,7 +150,7 @@ pub enum Error {
     },
     /// A function with other than one number as its result, where its gradient is asked for.
     #[error(
-        "{op}: the function's result has shape {got:?}, expected one number; sum it, or differentiate it in a direction with jvp"
+        "{op}: the function's result has shape {got:?}, expected one number; sum it, or take its jacobian, or its derivative in a direction with jvp"
     )]
     Result {
         /// The operation.
@@ -271,8 +271,10 @@ pub enum Error {
         expected: String,
     },
     /// A slice that does not fit the array.
-    #[error("slice: {problem}, for shape {shape:?}")]
+    #[error("{op}: {problem}, for shape {shape:?}")]
     Slice {
+        /// The operation.
+        op: &'static str,
         /// What does not fit.
         problem: String,
         /// The shape at hand.

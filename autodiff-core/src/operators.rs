@@ -8,7 +8,7 @@ use crate::scalar::Scalar;
 use crate::shape::{broadcast, covers};
 use crate::tensor::Tensor;
 use crate::value::{IntoValue, Operand, Value};
-use ndarray::{ArrayBase, Data, DataOwned, Dimension};
+use ndarray::{ArrayBase, Data, Dimension};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 use triomphe::Arc;
 
@@ -65,6 +65,14 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
     }
 }
 
+/// An array or a view as a constant: one that is given away is not copied.
+fn given<T: Scalar, B: Backend<T>, S: Data<Elem = T>, D: Dimension>(array: ArrayBase<S, D>) -> Value<T, B> {
+    match array.try_into_owned_nocopy() {
+        Ok(owned) => owned.into_value(),
+        Err(shared) => (&shared).into_value(),
+    }
+}
+
 /// Writes `impl Op<right> for left` from how each side becomes a value.
 macro_rules! operator {
     ($Op:ident $op:ident; $([$($generics:tt)*] $left:ty, $right:ty; |$a:ident, $b:ident| $lhs:expr, $rhs:expr;)*) => { $(
@@ -93,14 +101,19 @@ macro_rules! operators {
             [] Value<T, B>, T; |a, b| a, Value::number(b);
             [] f64, &Value<T, B>; |a, b| Value::number(T::of(a)), b;
             [] f64, Value<T, B>; |a, b| Value::number(T::of(a)), b;
+            // As iterators give them.
+            [] &Value<T, B>, &T; |a, b| a, Value::number(*b);
+            [] Value<T, B>, &T; |a, b| a, Value::number(*b);
+            [] &f64, &Value<T, B>; |a, b| Value::number(T::of(*a)), b;
+            [] &f64, Value<T, B>; |a, b| Value::number(T::of(*a)), b;
             [S: Data<Elem = T>, D: Dimension] &Value<T, B>, &ArrayBase<S, D>; |a, b| a, b.into_value();
             [S: Data<Elem = T>, D: Dimension] Value<T, B>, &ArrayBase<S, D>; |a, b| a, b.into_value();
-            [S: DataOwned<Elem = T>, D: Dimension] &Value<T, B>, ArrayBase<S, D>; |a, b| a, (&b).into_value();
-            [S: DataOwned<Elem = T>, D: Dimension] Value<T, B>, ArrayBase<S, D>; |a, b| a, (&b).into_value();
+            [S: Data<Elem = T>, D: Dimension] &Value<T, B>, ArrayBase<S, D>; |a, b| a, given(b);
+            [S: Data<Elem = T>, D: Dimension] Value<T, B>, ArrayBase<S, D>; |a, b| a, given(b);
             [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, &Value<T, B>; |a, b| a.into_value(), b;
             [S: Data<Elem = T>, D: Dimension] &ArrayBase<S, D>, Value<T, B>; |a, b| a.into_value(), b;
-            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, &Value<T, B>; |a, b| (&a).into_value(), b;
-            [S: DataOwned<Elem = T>, D: Dimension] ArrayBase<S, D>, Value<T, B>; |a, b| (&a).into_value(), b;
+            [S: Data<Elem = T>, D: Dimension] ArrayBase<S, D>, &Value<T, B>; |a, b| given(a), b;
+            [S: Data<Elem = T>, D: Dimension] ArrayBase<S, D>, Value<T, B>; |a, b| given(a), b;
         }
 
         impl<T: Scalar, B: Backend<T>> Value<T, B> {
@@ -151,15 +164,27 @@ impl<T: Scalar, B: Backend<T>> Neg for Value<T, B> {
     }
 }
 
-/// The sum of values that broadcast together; 0 where there are none.
-impl<T: Scalar, B: Backend<T>> std::iter::Sum for Value<T, B> {
-    fn sum<I: Iterator<Item = Self>>(values: I) -> Self {
-        values.reduce(|sum, x| sum + x).unwrap_or_else(|| Value::number(T::zero()))
-    }
-}
+macro_rules! of_iterators {
+    ($(#[doc = $doc:literal] $Trait:ident $f:ident $of_none:ident $op:tt;)*) => { $(
+        #[doc = $doc]
+        impl<T: Scalar, B: Backend<T>> std::iter::$Trait for Value<T, B> {
+            #[track_caller]
+            fn $f<I: Iterator<Item = Self>>(values: I) -> Self {
+                values.reduce(|all, x| all $op x).unwrap_or_else(|| Value::number(T::$of_none()))
+            }
+        }
 
-impl<'a, T: Scalar, B: Backend<T>> std::iter::Sum<&'a Value<T, B>> for Value<T, B> {
-    fn sum<I: Iterator<Item = &'a Self>>(values: I) -> Self {
-        values.cloned().sum()
-    }
+        impl<'a, T: Scalar, B: Backend<T>> std::iter::$Trait<&'a Value<T, B>> for Value<T, B> {
+            #[track_caller]
+            fn $f<I: Iterator<Item = &'a Self>>(values: I) -> Self {
+                values.cloned().$f()
+            }
+        }
+    )* };
+}
+of_iterators! {
+    /// The sum of values that broadcast together; 0 where there are none.
+    Sum sum zero +;
+    /// The product of values that broadcast together; 1 where there are none.
+    Product product one *;
 }

@@ -467,7 +467,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         /// assert_eq!(x.grad().data(), ndarray::array![2.0, 1.0, 1.0, 0.0].into_dyn());
         /// ```
         fn slice, try_slice(&self, info: impl AsRef<[SliceInfoElem]>) -> Self {
-            check_slice(info.as_ref(), self.shape())?;
+            check_slice("slice", info.as_ref(), self.shape())?;
             let from = Shape::from_slice(self.shape());
             Ok(Self::apply(Slice { info: info.as_ref().into(), from }, &[self]))
         }

@@ -2,10 +2,13 @@
 //! model.
 
 use crate::backend::Backend;
+use crate::error::{Error, or_panic};
 use crate::scalar::Scalar;
+use crate::shape::Shape;
 use crate::value::Value;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::{fmt, ptr};
 
 /// Where a parameter stands in its model: field names and indices, joined by dots, as in `2.bias`.
 ///
@@ -147,6 +150,109 @@ pub trait Parameters<T: Scalar, B: Backend<T>> {
         self.visit(Path::ROOT, &mut |_, value| count += value.len());
         count
     }
+
+    /// All numbers in one vector: the elements of each value in row-major order, one value after the other. Gradients flow through
+    /// it, and through [`with_vector`](Self::with_vector), its inverse.
+    ///
+    /// What is known of vectors serves structs with these two: the matrix of all second derivatives, say, whose inverse gives
+    /// standard errors, or a line search.
+    ///
+    /// ```
+    /// use autodiff_core::{Parameters, hessian, native::Value};
+    /// use ndarray::array;
+    /// let f = |(a, b): &(Value, Value)| (a * a * b).sum();
+    /// let at = (Value::constant(array![1.0, 2.0]), Value::constant(3.0));
+    /// assert_eq!(at.to_vector().data(), array![1.0, 2.0, 3.0].into_dyn());
+    /// let h = hessian(|v| f(&at.with_vector(v)), &at.to_vector());
+    /// assert_eq!(h.data(), array![[6.0, 0.0, 2.0], [0.0, 6.0, 4.0], [2.0, 4.0, 0.0]].into_dyn());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where there are more elements than memory can address.
+    #[track_caller]
+    #[doc(alias("ravel_pytree", "parameters_to_vector"))]
+    fn to_vector(&self) -> Value<T, B> {
+        let parts: Vec<_> = values(self).into_iter().map(Value::flatten).collect();
+        match parts.as_slice() {
+            [] => Value::zeros([0]),
+            [only] => only.clone(),
+            parts => or_panic(Value::join("to_vector", parts, 0)),
+        }
+    }
+
+    /// A struct of the same kind and shapes with the numbers of a vector, of shape (number of parameters,), in the order of
+    /// [`to_vector`](Self::to_vector).
+    ///
+    /// ```
+    /// use autodiff_core::{Parameters, native::Value};
+    /// use ndarray::array;
+    /// let pair = (Value::new(array![[1.0], [2.0]]), Value::new(3.0));
+    /// let (a, b) = pair.with_vector(&(pair.to_vector() * 10.0));
+    /// assert_eq!(a.data(), array![[10.0], [20.0]].into_dyn());
+    /// assert_eq!(b.item(), 30.0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where the vector has another shape.
+    #[must_use]
+    #[track_caller]
+    #[doc(alias("unravel", "vector_to_parameters"))]
+    fn with_vector(&self, vector: &Value<T, B>) -> Self
+    where
+        Self: Clone,
+    {
+        or_panic(self.try_with_vector(vector))
+    }
+
+    /// Like [`with_vector`](Self::with_vector), but returns an error instead of panicking.
+    fn try_with_vector(&self, vector: &Value<T, B>) -> Result<Self, Error>
+    where
+        Self: Clone,
+    {
+        let (op, expected) = ("with_vector", [self.num_parameters()]);
+        if vector.shape() != expected {
+            let (got, expected) = (vector.shape().to_vec(), expected.to_vec());
+            return Err(Error::Shape { op, got, expected });
+        }
+        let mut end = 0;
+        Ok(replaced(self, |value| {
+            let start = end;
+            end += value.len();
+            vector.part(0, start..end).with_shape(op, Shape::from_slice(value.shape()))
+        }))
+    }
+}
+
+/// The values of a struct.
+pub(crate) fn values<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(x: &P) -> Vec<&Value<T, B>> {
+    let mut all = Vec::new();
+    x.visit(Path::ROOT, &mut |_, value| all.push(value));
+    all
+}
+
+/// A struct of the same kind with other values, which are asked for in the order of [`values`].
+pub(crate) fn replaced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
+    x: &P,
+    mut f: impl FnMut(&Value<T, B>) -> Value<T, B>,
+) -> P {
+    let mut copy = x.clone();
+    let mut visited: SmallVec<[*const Value<T, B>; 8]> = SmallVec::new();
+    copy.visit(Path::ROOT, &mut |_, value| visited.push(ptr::from_ref(value)));
+    let mut visited = visited.into_iter();
+    let mut is_same = true;
+    copy.visit_mut(Path::ROOT, &mut |_, value| {
+        is_same &= visited.next() == Some(ptr::from_ref(value));
+        if is_same {
+            *value = f(value);
+        }
+    });
+    assert!(
+        is_same && visited.next().is_none(),
+        "Parameters: `visit` and `visit_mut` find other values, or in another order"
+    );
+    copy
 }
 
 impl<T: Scalar, B: Backend<T>> Parameters<T, B> for Value<T, B> {

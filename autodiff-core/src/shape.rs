@@ -23,16 +23,22 @@ pub(crate) type Shape = SmallVec<[usize; 4]>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axes(SmallVec<[isize; 4]>);
 
+/// A number as a signed one. One that is too large, as the difference of two lengths can become by mistake, stays large: it does not
+/// count from the back.
+fn signed(n: impl TryInto<isize>) -> isize {
+    n.try_into().unwrap_or(isize::MAX)
+}
+
 macro_rules! axes_from {
     ($($int:ty),*) => { $(
         impl From<$int> for Axes {
-            fn from(axis: $int) -> Self { Axes(SmallVec::from_slice(&[axis as isize])) }
+            fn from(axis: $int) -> Self { Axes(SmallVec::from_slice(&[signed(axis)])) }
         }
         impl<const N: usize> From<[$int; N]> for Axes {
-            fn from(axes: [$int; N]) -> Self { Axes(axes.iter().map(|&a| a as isize).collect()) }
+            fn from(axes: [$int; N]) -> Self { Axes(axes.iter().copied().map(signed).collect()) }
         }
         impl From<&[$int]> for Axes {
-            fn from(axes: &[$int]) -> Self { Axes(axes.iter().map(|&a| a as isize).collect()) }
+            fn from(axes: &[$int]) -> Self { Axes(axes.iter().copied().map(signed).collect()) }
         }
     )* };
 }
@@ -140,7 +146,7 @@ macro_rules! lengths_from {
             fn from(lengths: [$int; N]) -> Self { lengths.as_slice().into() }
         }
         impl From<&[$int]> for Lengths {
-            fn from(lengths: &[$int]) -> Self { Lengths(lengths.iter().map(|&n| n as isize).collect()) }
+            fn from(lengths: &[$int]) -> Self { Lengths(lengths.iter().copied().map(signed).collect()) }
         }
         impl From<Vec<$int>> for Lengths {
             fn from(lengths: Vec<$int>) -> Self { lengths.as_slice().into() }
@@ -163,7 +169,7 @@ pub trait LengthLiteral {
     fn length(self) -> isize;
 }
 macro_rules! length_literal {
-    ($($int:ty),*) => { $(impl LengthLiteral for $int { fn length(self) -> isize { self as isize } })* };
+    ($($int:ty),*) => { $(impl LengthLiteral for $int { fn length(self) -> isize { signed(self) } })* };
 }
 length_literal!(i32, isize, usize);
 lengths_from_tuple!();
@@ -290,11 +296,14 @@ pub(crate) fn reduced(shape: &[usize], axes: &[usize], keepdims: bool) -> Shape 
 }
 
 /// Checks a slice against a shape, so that what `ndarray` would panic about is reported in our words.
-pub(crate) fn check_slice(info: &[SliceInfoElem], shape: &[usize]) -> Result<(), Error> {
-    let fail = |problem: String| Err(Error::Slice { problem, shape: shape.to_vec() });
+pub(crate) fn check_slice(op: &'static str, info: &[SliceInfoElem], shape: &[usize]) -> Result<(), Error> {
+    let fail = |problem: String| Err(Error::Slice { op, problem, shape: shape.to_vec() });
     let axes = info.iter().filter(|e| !matches!(e, SliceInfoElem::NewAxis)).count();
     if axes != shape.len() {
-        return fail(format!("got {axes} ranges or indices, expected {}, one for each axis", shape.len()));
+        let expected = shape.len();
+        return fail(format!(
+            "got {axes} ranges or indices, expected {expected}, one for each axis (.. is all of one)"
+        ));
     }
     let taking = info.iter().filter(|e| !matches!(e, SliceInfoElem::NewAxis)).zip(shape).enumerate();
     for (axis, (elem, &n)) in taking {

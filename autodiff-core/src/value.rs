@@ -455,6 +455,14 @@ impl<T: Scalar, B: Backend<T>> fmt::Display for Value<T, B> {
     }
 }
 
+/// Like `Display`, with the elements in scientific notation.
+impl<T: Scalar + fmt::LowerExp, B: Backend<T>> fmt::LowerExp for Value<T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerExp::fmt(&self.data.view(), f)?;
+        self.describe(f)
+    }
+}
+
 /// Like `Display`, with the elements in their `Debug` form.
 impl<T: Scalar, B: Backend<T>> fmt::Debug for Value<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -303,7 +303,7 @@ pub fn assign<T: Scalar, P: Parameters<T, DefaultBackend> + ?Sized>(
     values: &BTreeMap<String, Value<T>>,
 ) -> Result<(), Error> {
     let fresh = fresh(&model.named_parameters(), values)?;
-    for (place, value) in places("io", model, fresh.len()).into_iter().zip(fresh) {
+    for (place, value) in places("io", model).into_iter().zip(fresh) {
         *place = value;
     }
     Ok(())

@@ -4,18 +4,18 @@ use super::{Parameters, Path};
 use autodiff_core::{Backend, Scalar, Value};
 use std::collections::BTreeSet;
 
-/// The places of a model's values, of which `visit` found `count`; `op` is what asks.
+/// The places of a model's values, in the order in which `visit` finds them; `op` is what asks.
 pub(crate) fn places<'a, T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized>(
     op: &str,
     model: &'a mut P,
-    count: usize,
 ) -> Vec<&'a mut Value<T, B>> {
-    let mut places = Vec::with_capacity(count);
+    let mut visited = Vec::new();
+    model.visit(Path::ROOT, &mut |_, value| visited.push(std::ptr::from_ref(value)));
+    let mut places = Vec::with_capacity(visited.len());
     model.visit_mut(Path::ROOT, &mut |_, value| places.push(value));
-    assert_eq!(
-        places.len(),
-        count,
-        "{op}: `visit` and `visit_mut` of the model's Parameters differ in the number of values"
+    assert!(
+        places.iter().map(|place| std::ptr::from_ref(&**place)).eq(visited),
+        "{op}: `visit` and `visit_mut` of the model's Parameters find other values, or in another order"
     );
     places
 }

@@ -28,7 +28,7 @@ pub(super) struct Part {
 /// What the numbers of a part can be.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
-    /// One for each of the parameter: any.
+    /// One for each of the parameter: any but NaN.
     Any,
     /// One for each of the parameter: none negative.
     Square,
@@ -62,8 +62,8 @@ impl Kind {
             None => Ok(()),
         };
         match self {
-            Kind::Any => {}
-            Kind::Square => wrong(|x| x < T::zero(), "numbers of at least 0")?,
+            Kind::Any => wrong(T::is_nan, "numbers")?,
+            Kind::Square => wrong(|x| x.is_nan() || x < T::zero(), "numbers of at least 0")?,
             Kind::Count => {
                 wrong(|x| !(x >= T::one() && x.fract() == T::zero()), "a whole number of at least 1")?;
             }

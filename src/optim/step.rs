@@ -198,7 +198,7 @@ pub(super) fn take<T: Scalar, B: Backend<T>, P: Parameters<T, B> + ?Sized, S>(
 ) -> Result<(), Error> {
     let sources = gather(optimizer, &*model, gradients, slots)?;
     let scale = max_norm.map_or(T::one(), |max_norm| T::of(clipping::<T, B>(&sources, max_norm)));
-    let mut places = places(optimizer, model, sources.len());
+    let mut places = places(optimizer, model);
     if slots.is_empty() {
         *slots = places.iter().map(|value| Slot::new(value)).collect();
     }

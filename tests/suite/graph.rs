@@ -233,7 +233,7 @@ fn a_chain_of_a_million_fits_a_small_stack() {
             y *= 1.0000001;
         }
         y.backward();
-        assert!(format!("{y} {y:?} {y:#?}").contains("mul"));
+        assert!(format!("{y} {y:?} {y:#?} {y:e}").contains("mul"));
         let z = y.clone();
         drop(y);
         let value = z.item();
@@ -481,7 +481,10 @@ fn names_and_labels_show() {
         (Some("w"), Some("w"), Some("loss"))
     );
     assert!(
-        format!("{y}").contains("4") && format!("{y}").contains("loss") && format!("{y:?}").contains("mul")
+        format!("{y:.1e}").contains("4.0e0")
+            && format!("{y}").contains("4")
+            && format!("{y}").contains("loss")
+            && format!("{y:?}").contains("mul")
     );
     y.backward();
     assert_eq!(w.grad().item(), 4.0, "a label does not change the record");

@@ -1,5 +1,6 @@
 //! Files of values: what is saved comes back, and where something is wrong, nothing has changed.
 
+use crate::common::{Panic, panic_of};
 use autodiff::io::{self, Error};
 use autodiff::nn::{BatchNorm, Linear, Module, Parameters, Sequential, rng};
 use autodiff::optim::{Adam, Sgd};
@@ -257,6 +258,44 @@ fn what_does_not_fit_changes_nothing() {
 /// Two values without their own names.
 struct Nameless([Value; 2]);
 
+/// Whose two methods find its values in different orders.
+#[derive(Clone)]
+struct Crossed([Value; 2]);
+
+impl Parameters<f64, autodiff::DefaultBackend> for Crossed {
+    fn visit<'a>(&'a self, path: autodiff::Path<'_>, f: &mut dyn FnMut(autodiff::Path<'_>, &'a Value)) {
+        self.0.visit(path, f);
+    }
+    fn visit_mut<'a>(
+        &'a mut self,
+        path: autodiff::Path<'_>,
+        f: &mut dyn FnMut(autodiff::Path<'_>, &'a mut Value),
+    ) {
+        let [a, b] = &mut self.0;
+        f(path.index(1), b);
+        f(path.index(0), a);
+    }
+}
+
+#[test]
+fn values_in_another_order_are_not_confused() {
+    let mut crossed = Crossed([Value::new(1.0), Value::new(100.0)]);
+    (&crossed.0[0] * 2.0 + &crossed.0[1]).backward();
+    let bytes = io::to_bytes(&Crossed([Value::new(5.0), Value::new(6.0)])).unwrap();
+    let values = io::from_bytes(&bytes).unwrap();
+    let message = |panic: Option<Panic>| panic.expect("a panic").message;
+    for (op, message) in [
+        ("Sgd", message(panic_of(|| drop(Sgd::new(0.1).try_step(&mut crossed.clone()))))),
+        ("io", message(panic_of(|| drop(io::assign(&mut crossed.clone(), &values))))),
+        ("Parameters", message(panic_of(|| drop(autodiff::grad(|c: &Crossed| &c.0[0] * &c.0[1], &crossed))))),
+        ("Parameters", message(panic_of(|| drop(crossed.with_vector(&crossed.to_vector()))))),
+    ] {
+        assert!(message.starts_with(&format!("{op}: `visit` and `visit_mut`")), "{message}");
+    }
+    let _ = Sgd::new(0.1).try_step(&mut crossed.0);
+    assert_eq!((crossed.0[0].item(), crossed.0[1].item()), (0.8, 99.9));
+}
+
 impl Parameters<f64, autodiff::DefaultBackend> for Nameless {
     fn visit<'a>(
         &'a self,
@@ -439,6 +478,16 @@ fn a_state_that_does_not_fit_changes_nothing() {
         "0.second_moment",
         Some(Value::constant(array![1.0, -1.0])),
         "Adam: state \"0.second_moment\" holds -1, expected numbers of at least 0",
+    );
+    refused(
+        "0.second_moment",
+        Some(Value::constant(array![1.0, f64::NAN])),
+        "Adam: state \"0.second_moment\" holds NaN, expected numbers of at least 0",
+    );
+    refused(
+        "0.first_moment",
+        Some(Value::constant(array![f64::NAN, 1.0])),
+        "Adam: state \"0.first_moment\" holds NaN, expected numbers",
     );
     refused(
         "0.steps",

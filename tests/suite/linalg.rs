@@ -4,6 +4,7 @@
 use crate::common::*;
 use autodiff::{Error, Triangle, check_grads, grad, hvp, jvp};
 use ndarray::{Array2, array};
+use std::f64::INFINITY;
 
 fn matrix<T: Real, const M: usize, const N: usize>(rows: [[f64; N]; M]) -> V<T> {
     V::<T>::new(Array2::from_shape_fn((M, N), |(i, j)| T::of(rows[i][j])))
@@ -69,6 +70,50 @@ fn the_second_derivative_of_det_is_right_at_any_rank<T: Real>() {
         let (_, slope) = jvp(|a| a.det(), &a, &v);
         let first: f64 = cofactors(&rows).iter().zip(direction.as_flattened()).map(|(c, v)| c * v).sum();
         assert_about(&slope, &[first]);
+    }
+}
+
+/// Each cofactor to its own digits, in whatever units rows and columns are.
+fn cofactors_do_not_depend_on_units<T: Real>() {
+    let rows = [[1.0, 2.0, -3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 10.0]];
+    let close = |got: &V<T>, want: &V<T>, what: &str| {
+        let apart = |(g, w): (&f64, &f64)| (g - w).abs() > 256.0 * T::EPSILON * w.abs();
+        let (got, want) = (elements(got), elements(want));
+        assert!(!got.iter().zip(&want).any(apart), "{what}: got {got:?}, expected {want:?} ({})", T::NAME);
+    };
+    let plain = matrix::<T, 3, 3>(rows);
+    let first = gradient(|a| a.det(), &plain);
+    let large = if T::NAME == "f64" { 100 } else { 15 };
+    for exponent in [5, 10, large] {
+        let unit = 2.0_f64.powi(exponent);
+        for units in [
+            matrix::<T, 3, 1>([[unit], [1.0 / unit], [1.0]]),
+            matrix::<T, 3, 1>([[unit], [unit], [1.0 / unit]]),
+            matrix::<T, 1, 3>([[1.0, unit, 1.0 / unit]]),
+        ] {
+            // det(D A) = det(D) det(A)
+            let units = units.detach();
+            let factor = units.prod();
+            let a = V::<T>::new((&plain * &units).data());
+            let want = &first * &factor / &units;
+            close(&gradient(|a| a.det(), &a), &want, "a cofactor");
+            close(&gradient(|a| a.det(), &a.detach()), &want, "a cofactor, not to be differentiated again");
+            let both = V::<T>::stack(&[&plain, &a], 0);
+            let together = both.det().sum().grad_of(&[&both]).remove(0);
+            close(&together.slice(ndarray::s![0, .., ..]), &first, "a cofactor beside others");
+            close(&together.slice(ndarray::s![1, .., ..]), &want, "a cofactor beside others");
+        }
+    }
+    // The largest and the smallest numbers there are, of which a determinant is none.
+    let tiny = T::min_positive_value().as_f64();
+    let huge = 1.0 / tiny;
+    for (diagonal, want) in
+        [([huge, huge, tiny], [1.0, 1.0, INFINITY]), ([tiny, tiny, huge], [1.0, 1.0, 0.0])]
+    {
+        let a = V::<T>::new(Array2::from_diag(&array![diagonal[0], diagonal[1], diagonal[2]].mapv(T::of)));
+        let g = elements(&gradient(|a| a.det(), &a));
+        assert_eq!([g[0], g[4], g[8]], want, "{g:?} ({})", T::NAME);
+        assert!((0..9).all(|i| i % 4 == 0 || g[i] == 0.0), "{g:?} ({})", T::NAME);
     }
 }
 
@@ -333,6 +378,7 @@ fn far_diagonals_are_empty<T: Real>() {
 both!(
     the_gradient_of_det_is_right_at_any_rank,
     the_second_derivative_of_det_is_right_at_any_rank,
+    cofactors_do_not_depend_on_units,
     the_third_derivative_of_det_is_right_where_one_singular_value_is_zero,
     the_second_derivative_of_det_is_right_near_singular_matrices,
     expm_of_a_matrix_is_the_same_beside_others,

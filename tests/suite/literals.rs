@@ -33,6 +33,31 @@ fn single_precision_takes_the_same_literals() {
 }
 
 #[test]
+fn numbers_by_reference() {
+    let (x, half) = (Value::new(4.0), 0.5);
+    let rates = vec![1.0, 0.5];
+    let terms: Vec<Value> = rates.iter().map(|rate| rate * &x - rate).collect();
+    assert_eq!(terms.iter().sum::<Value>().item(), 3.0 + 1.5);
+    assert_eq!(terms.into_iter().product::<Value>().item(), 3.0 * 1.5);
+    assert_eq!((&x * &half / &half + &half - &half).item(), 4.0);
+    assert_eq!((&half + x.clone()).item(), 4.5);
+    assert_eq!((x - &half).item(), 3.5);
+    let single = Value::new(1.5_f32);
+    assert_eq!((&2.0 * &single).item(), (single * &2.0).item());
+    assert_eq!(Vec::<Value>::new().iter().product::<Value>().item(), 1.0);
+}
+
+#[test]
+fn rows_of_arrays() {
+    let table = array![[1.0, 2.0], [3.0, 4.0]];
+    let w = Value::new(array![10.0, 100.0]);
+    let sums: Vec<f64> = table.rows().into_iter().map(|row| (&w * row).sum().item()).collect();
+    assert_eq!(sums, [210.0, 430.0]);
+    let sums: Vec<f64> = table.columns().into_iter().map(|column| (column - &w).sum().item()).collect();
+    assert_eq!(sums, [4.0 - 110.0, 6.0 - 110.0]);
+}
+
+#[test]
 fn arrays_on_either_side() {
     let v = Value::new(array![1.0, 2.0]);
     let sums = [

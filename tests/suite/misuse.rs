@@ -3,9 +3,9 @@
 use crate::common::panic_of;
 use autodiff::nn::attention;
 use autodiff::{
-    Error, Indexing, Pad, Triangle, Value, data, grad, hessian, hessian_diag, hvp, jvp, linearize,
-    logical_and, logical_or, logical_xor, nn, no_grad, optim, value_and_grad, value_and_grad_aux, vjp,
-    where_,
+    Error, Indexing, Pad, Parameters, Triangle, Value, data, grad, hessian, hessian_diag, hvp, jvp,
+    linearize, logical_and, logical_or, logical_xor, nn, no_grad, optim, value_and_grad, value_and_grad_aux,
+    vjp, where_,
 };
 use ndarray::{ArrayD, array, s};
 
@@ -242,6 +242,14 @@ fn axes_that_are_not_there_are_named() {
     panics!(V::concat(&[&x, &x], 2) => "concat", "axis 2", "[2, 3]");
     panics!(V::stack(&[&x, &x], 3) => "stack", "axis 3");
     panics!(V::new(1.0).sum_axis(0) => "sum", "axis 0", "[]", "none");
+    // What an unsigned difference below 0 becomes is no axis from the back, and no length to be inferred.
+    let below = 1_usize.wrapping_sub(2);
+    panics!(x.sum_axis(below) => "sum", "axis 9223372036854775807", "[2, 3]");
+    panics!(x.sum_axis([0, below]) => "sum", "axis 9223372036854775807", "[2, 3]");
+    panics!(x.sum_axis(ndarray::Axis(below)) => "sum", "axis 9223372036854775807", "[2, 3]");
+    panics!(x.reshape([below, 2]) => "reshape", "[2, 3]", "do not fit");
+    panics!(x.reshape((below, 2)) => "reshape", "[2, 3]", "do not fit");
+    panics!(x.reshape(vec![below]) => "reshape", "[2, 3]", "do not fit");
 }
 
 #[test]
@@ -454,6 +462,7 @@ fn directions_of_another_shape_are_named() {
     panics!(hvp(|[x, _]| x.sum(), &pair, &[x.clone(), x.clone()]) => "hvp: got a direction of shape [2, 3] for an input of shape []");
     let both = |x: &Vec<V>| x[0].sum();
     panics!(hvp(both, &pair.to_vec(), &vec![c.clone()]) => "hvp", "1 directions", "expected 2");
+    panics!(pair.with_vector(&of(&[5])) => "with_vector: got shape [5], expected [7]");
     panics!(jvp(both, &pair.to_vec(), &vec![c.clone()]) => "jvp", "1 tangents", "expected 2");
     // The maps panic where they are made, being functions of type `dyn Fn`.
     let message = |f: &dyn Fn() -> V| panic_of(|| drop(f())).expect("a panic").message;

@@ -332,6 +332,16 @@ fn norms<T: Real>() {
             (&[INF, 1.0], &[1.0], &[0.0, 1.0]),
         ],
     );
+    // Second derivatives of a norm are as small as its argument is large, or as large as that is small.
+    for (p, units) in
+        [(1.5, 30), (3.0, 30), (3.0, -30), (4.0, 20), (10.0, 10), (10.0, -10), (-2.0, 20), (-2.0, -30)]
+    {
+        let units = T::of(2.0_f64.powi(if T::NAME == "f64" { 10 * units } else { units }));
+        let (x, v) = (vector::<T>(&[3.0, 4.0]), vector::<T>(&[0.5, 1.25]).detach());
+        let second = |x: &V<T>| autodiff::hvp(|x| x.norm(T::of(p)), x, &v) * units;
+        let scaled = second(&V::<T>::new((&x * units).data()));
+        assert_near(&scaled, &(second(&x) / units), "a second derivative");
+    }
     // A row's norm does not depend on its neighbours.
     let x = leaf::<T>(&[3, 2], &[3.0, 4.0, huge, 0.0, 0.0, 0.0]);
     assert_same(&x.norm_axis(1, T::of(2.0)), &[3], &[5.0, huge, 0.0]);

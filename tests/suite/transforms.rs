@@ -1,8 +1,8 @@
 //! Derivatives of functions: structs, nesting, threads, panics, custom derivatives, and what they cost.
 
 use autodiff::{
-    Value, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp, jacobian, jvp,
-    linearize, no_grad, value_and_grad, value_and_grad_aux, vjp,
+    Parameters, Value, checkpoint, custom_jvp, custom_root, custom_vjp, grad, hessian, hessian_diag, hvp,
+    jacobian, jvp, linearize, no_grad, value_and_grad, value_and_grad_aux, vjp,
 };
 use ndarray::{Array2, array, s};
 use std::sync::Mutex;
@@ -48,6 +48,45 @@ fn structs_have_gradients_of_their_kind() {
     assert_eq!(mixed.stiffness.item(), 3.0);
     let (y, (g, nothing)) = value_and_grad(|(a, b): &(V, Vec<V>)| a * b.len() as f64, &(V::new(1.0), vec![]));
     assert_eq!((y.item(), g.item(), nothing.len()), (0.0, 0.0, 0));
+}
+
+/// What is known of vectors, for structs.
+#[test]
+fn structs_are_vectors_of_their_numbers() {
+    let spring = Spring {
+        stiffness: V::new(2.0),
+        ends: [V::new(array![[1.0, 5.0], [0.5, 1.5]]), V::new(array![[4.0, 7.0], [1.0, 0.0]]).t()],
+        name: "left",
+    };
+    let energy =
+        |s: &Spring| (0.5 * &s.stiffness * (&s.ends[1] - &s.ends[0]).square()).sum() * s.ends[0].prod();
+    let at = spring.to_vector();
+    assert_eq!(at.data(), array![2.0, 1.0, 5.0, 0.5, 1.5, 4.0, 1.0, 7.0, 0.0].into_dyn());
+    let back = spring.with_vector(&at);
+    assert_eq!((back.name, back.ends[1].data()), ("left", spring.ends[1].data()));
+    let f = |v: &V| energy(&spring.with_vector(v));
+    assert_eq!(grad(f, &at).data(), grad(energy, &spring).to_vector().data());
+    // Rows of the matrix are derivatives of the gradient in the directions of single numbers.
+    let h = hessian(f, &at);
+    assert_eq!(h.shape(), [9, 9]);
+    for i in 0..9 {
+        let mut one = ndarray::Array1::<f64>::zeros(9);
+        one[i] = 1.0;
+        let row = hvp(energy, &spring, &spring.with_vector(&V::constant(one))).to_vector();
+        close(&row, &h.data().index_axis(ndarray::Axis(0), i));
+    }
+    // Gradients reach the leaves through the vector.
+    (at * V::constant(ndarray::Array1::range(0.0, 9.0, 1.0))).backward();
+    assert_eq!(spring.stiffness.grad().item(), 0.0);
+    assert_eq!(spring.ends[0].grad().data(), array![[1.0, 2.0], [3.0, 4.0]].into_dyn());
+
+    assert_eq!(Vec::<V>::new().to_vector().shape(), [0]);
+    assert!(Vec::<V>::new().with_vector(&V::zeros([0])).is_empty());
+    let single = V::new(3.0);
+    assert_eq!((single.to_vector().shape(), single.with_vector(&single.to_vector()).item()), (&[1][..], 3.0));
+    let message = |v: V| spring.try_with_vector(&v).err().unwrap().to_string();
+    assert_eq!(message(V::zeros([8])), "with_vector: got shape [8], expected [9]");
+    assert_eq!(message(V::zeros([9, 1])), "with_vector: got shape [9, 1], expected [9]");
 }
 
 #[test]
@@ -272,6 +311,72 @@ fn roots_have_derivatives_by_all_parameters() {
 
 fn at(x: &V, i: usize) -> V {
     x.index_select(0, [i]).squeeze()
+}
+
+/// What is asked for at constants can be differentiated no further, and keeps nothing: loops of steps do not grow.
+#[test]
+fn custom_derivatives_at_constants_are_constants() {
+    let by_vjp = |x: &V| custom_vjp("mine", &[x], |x| x[0].square(), |x, _, g, _| 2.0 * g * &x[0]);
+    let by_jvp = |x: &V| custom_jvp("mine", &[x], |x| x[0].square(), |x, _, t, _| 2.0 * t * &x[0]);
+    let plain = |x: &V| custom_vjp("double", &[x], |x| 2.0 * &x[0], |_, _, g, _| 2.0 * g);
+    let (x, one) = (V::constant(array![1.0, 3.0]), V::constant(array![1.0, 1.0]));
+    let functions: [&(dyn Fn(&V) -> V + Sync); 3] = [&by_vjp, &by_jvp, &plain];
+    for f in functions {
+        let g = grad(|x| f(x).sum(), &x);
+        let all = [
+            jvp(f, &x, &one).1,
+            vjp(f, &x).1(&one),
+            linearize(f, &x).1(&one),
+            jacobian(f, &x),
+            hessian(|x| (f(x) * x).sum(), &x),
+            hvp(|x| (f(x) * x).sum(), &x, &one),
+            g.clone(),
+        ];
+        assert!(all.iter().all(|d| d.id().is_none()), "{:?}", all.map(|d| d.op()));
+        // At a leaf they can.
+        assert_eq!(grad(|x| (f(x) * x).sum(), &V::new(x.data())).id().is_some(), true);
+    }
+    let step = |x: V| &x - 0.1 * grad(|x| by_vjp(x).sum(), &x);
+    let end = (0..50).fold(x, |x, _| step(x));
+    assert_eq!(end.op(), "constant");
+}
+
+/// A part that is zero is stated as zeros, which leave no record.
+#[test]
+fn parts_of_custom_derivatives_may_be_zero() {
+    let round = |x: &V| custom_vjp("rnd", &[x], |x| x[0].round(), |x, _, _, _| V::zeros(x[0].shape()));
+    let x = V::new(array![1.4, 2.6]);
+    assert_eq!(grad(|x| round(x).sum(), &x).data(), array![0.0, 0.0].into_dyn());
+    assert_eq!(jvp(round, &x, &V::constant(array![1.0, 1.0])).1.data(), array![0.0, 0.0].into_dyn());
+    let h = hessian(|x| (round(x) * x.square()).sum(), &x);
+    assert_eq!(h.data(), array![[2.0, 0.0], [0.0, 6.0]].into_dyn());
+    // One input counts, the other does not; as zeros, and as zero times something.
+    for zero in [|x: &V| V::zeros(x.shape()), |x: &V| x * 0.0] {
+        let first = move |a: &V, b: &V| {
+            let vjp =
+                move |x: &[V], _: &V, g: &V, i: usize| if i == 0 { g * x[0].cos() } else { zero(&x[1]) };
+            custom_vjp("first", &[a, b], |x| x[0].sin(), vjp)
+        };
+        let (a, b) = (V::new(0.5), V::new(2.0));
+        let (y, dy) =
+            jvp(|(a, b): &(V, V)| first(a, b), &(a.clone(), b.clone()), &(V::new(3.0), V::new(5.0)));
+        assert_eq!((y.item(), dy.item()), (0.5_f64.sin(), 3.0 * 0.5_f64.cos()));
+        let second = grad(|(a, b): &(V, V)| grad(|a| first(a, b), a) * b, &(a, b));
+        assert_eq!((second.0.item(), second.1.item()), (-2.0 * 0.5_f64.sin(), 0.5_f64.cos()));
+        let first = move |a: &V, b: &V| {
+            let jvp =
+                move |x: &[V], _: &V, t: &V, i: usize| if i == 0 { t * x[0].cos() } else { zero(&x[1]) };
+            custom_jvp("first", &[a, b], |x| x[0].sin(), jvp)
+        };
+        let (da, db) = grad(|(a, b): &(V, V)| first(a, b), &(V::new(0.5), V::new(2.0)));
+        assert_eq!((da.item(), db.item()), (0.5_f64.cos(), 0.0));
+    }
+    // What is not zero, and came out as an array, is still told.
+    let hidden = |x: &V| {
+        custom_vjp("hidden", &[x], |x| x[0].square(), |x, _, g, _| V::constant(x[0].data()) * g.data())
+    };
+    let message = panic_of(|| jvp(hidden, &x, &V::constant(array![0.0, 1.0])));
+    assert!(message.starts_with("hidden: its derivative is asked for in a way"), "{message}");
 }
 
 /// Of a tuple, derivatives are those by one vector that holds all, in parts.

@@ -251,7 +251,7 @@ impl<T: Scalar, B: Backend<T>> Value<T, B> {
         /// Where the slice does not fit, or `values` does not broadcast to its shape.
         fn set_slice, try_set_slice(&self, info: impl AsRef<[SliceInfoElem]>, values: impl Operand<T, B>) -> Self {
             let op = "set_slice";
-            check_slice(info.as_ref(), self.shape())?;
+            check_slice(op, info.as_ref(), self.shape())?;
             let info: std::sync::Arc<[SliceInfoElem]> = info.as_ref().into();
             let shape = Shape::from_slice(self.shape());
             let ones = Self::from_parts(Tensor::full(T::one(), &shape), None);

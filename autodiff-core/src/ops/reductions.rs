@@ -87,8 +87,14 @@ pub(super) fn norm<T: Scalar, B: Backend<T>>(
     let total = |x: &Value<T, B>| sum(&if is_square { x.square() } else { x.abs().powf(p) });
     let root = |total: &Value<T, B>| if is_square { total.sqrt() } else { total.powf(p.recip()) };
     let plain = total(x);
-    let least = T::min_positive_value() / T::epsilon();
-    let is_exact = |s: T| s.is_nan() || (s >= least && s.is_finite());
+    // A derivative has powers of the sum, of which the second one's reaches furthest.
+    let furthest = match (p.recip() - T::of(2.0)).abs() {
+        _ if is_square => T::one(),
+        power if power > T::of(2.0) => power,
+        _ => T::of(2.0),
+    };
+    let most = -(T::min_positive_value() / T::epsilon()).ln();
+    let is_exact = |s: T| s.is_nan() || (s.ln() * furthest).abs() <= most;
     if x.is_empty() || plain.data().iter().all(|&s| is_exact(s)) {
         return Ok(root(&plain));
     }

@@ -22,7 +22,7 @@ use crate::follow::{self, Tangents};
 use crate::graph::{self, Alone, with_leading};
 use crate::node::Node;
 use crate::numbering;
-use crate::parameters::{Parameters, Path};
+use crate::parameters::{Parameters, replaced, values};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -239,23 +239,6 @@ fn rest<T: Scalar, B: Backend<T>>(
     let tangent =
         |y: &&Value<T, B>| y.tracked().and_then(|_| found.next().flatten()).unwrap_or_else(|| zeros(y));
     of.iter().map(tangent).collect()
-}
-
-/// The values of a struct.
-fn values<T: Scalar, B: Backend<T>, P: Parameters<T, B>>(x: &P) -> Vec<&Value<T, B>> {
-    let mut all = Vec::new();
-    x.visit(Path::ROOT, &mut |_, value| all.push(value));
-    all
-}
-
-/// A struct of the same kind with other values.
-fn replaced<T: Scalar, B: Backend<T>, P: Parameters<T, B> + Clone>(
-    x: &P,
-    mut f: impl FnMut(&Value<T, B>) -> Value<T, B>,
-) -> P {
-    let mut copy = x.clone();
-    copy.visit_mut(Path::ROOT, &mut |_, value| *value = f(value));
-    copy
 }
 
 /// The values of `x`, each with its direction, of its shape; and what one direction is called, and several.
