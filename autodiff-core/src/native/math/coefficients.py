@@ -1,4 +1,5 @@
-"""Prints the polynomials in real.rs, pow.rs and trig.rs: Chebyshev fits, which are within a factor of two of the best.
+"""Prints the polynomials in real.rs, pow.rs and trig.rs, Chebyshev fits, which are within a factor of two of the best, and the
+constants in two numbers.
 
     pip install mpmath && python coefficients.py
 """
@@ -22,6 +23,15 @@ tables = [
     # exp(r) = 1 + r + r^2 EXP(r)
     ("EXP f64", series(factorial, 2), [-LN2 / 2, LN2 / 2], 10),
     ("EXP f32", series(factorial, 2), [-LN2 / 2, LN2 / 2], 5),
+    # 2^r = 1 + r ln(2) + r^2 EXP2(r)
+    ("EXP2 f64", series(lambda n: LN2**n / mp.factorial(n), 2), [-0.5, 0.5], 10),
+    ("EXP2 f32", series(lambda n: LN2**n / mp.factorial(n), 2), [-0.5, 0.5], 5),
+    # sinh(x) = x + x z SINH(z) for z = x^2
+    ("SINH f64", series(factorial, 3, 2), [0, 1], 7),
+    ("SINH f32", series(factorial, 3, 2), [0, 1], 4),
+    # sin(pi r) / (pi r) = 1 + z SINC(z) for z = r^2
+    ("SINC f64", series(lambda n: mp.pi ** (n - 1) * alternating(n), 3, 2), [0, mp.mpf(1) / 4], 8),
+    ("SINC f32", series(lambda n: mp.pi ** (n - 1) * alternating(n), 3, 2), [0, mp.mpf(1) / 4], 5),
     # ln((1 + s) / (1 - s)) = 2 s + s z LN(z) for z = s^2
     ("LN f64", series(lambda n: mp.mpf(2) / n, 3, 2), [0, EDGE], 7),
     ("LN f32", series(lambda n: mp.mpf(2) / n, 3, 2), [0, EDGE], 3),
@@ -36,11 +46,30 @@ tables = [
     # ln((1 + s) / (1 - s)) = 2 s (1 + z / 3 + z^2 POW(z))
     ("POW f64", series(lambda n: mp.mpf(1) / n, 5, 2), [0, EDGE], 8),
     # log2((1 + s) / (1 - s)) = s LOG2(z)
-    ("LOG2 f32", series(lambda n: 2 / LN2 / n, 1, 2), [0, EDGE], 6),
+    ("pow LOG2 f32", series(lambda n: 2 / LN2 / n, 1, 2), [0, EDGE], 6),
     # 2^r = 1 + r EXP2(r)
-    ("EXP2 f32", series(lambda n: LN2**n / mp.factorial(n), 1), [-0.5, 0.5], 7),
+    ("pow EXP2 f32", series(lambda n: LN2**n / mp.factorial(n), 1), [-0.5, 0.5], 7),
 ]
 for name, f, interval, n in tables:
     p, error = mp.chebyfit(f, interval, n, error=True)
     print(f"{name}: 2^{float(mp.log(error, 2)):.1f}")
     print("[" + ", ".join(repr(float(c)) for c in reversed(p)) + "]")
+
+
+def parts(name, x, digits=None):
+    """A constant in two numbers of either type, the first with so few digits, or all."""
+    for kind, most in [("f64", 53), ("f32", 24)]:
+        with mp.workprec(digits[kind] if digits else most):
+            first = +x
+        with mp.workprec(most):
+            rest = +(x - first)
+        print(f"{name} {kind}: [{float(first)!r}, {float(rest)!r}]")
+
+
+# Products of the first part of LOG10_2 with an exponent are exact.
+parts("LN_2", LN2)
+parts("LOG2_E", 1 / LN2)
+parts("LOG10_E", 1 / mp.log(10))
+parts("LOG10_2", mp.log(2, 10), {"f64": 42, "f32": 16})
+parts("GELU linear", 2 * mp.sqrt(2 / mp.pi))
+parts("GELU cubic", 2 * mp.sqrt(2 / mp.pi) * mp.mpf("0.044715"))

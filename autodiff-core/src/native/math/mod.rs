@@ -16,6 +16,7 @@ mod activation;
 mod exp;
 mod fma;
 mod gamma;
+mod hyperbolic;
 mod log;
 mod pow;
 mod real;
@@ -24,17 +25,20 @@ mod special;
 mod tests;
 mod trig;
 
-pub(crate) use activation::{GELU, gated, gelu_gate, mish, mish_gate, mish_gate_slope, silu};
-pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, tanh, tanh_and_sech2};
+pub(crate) use activation::{GELU_NEAR, gated, gelu_gate, gelu_tanh, mish, mish_gate, mish_gate_slope, silu};
+pub(crate) use exp::{
+    exp, exp_m1, exp2, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, sigmoid2, tanh, tanh_and_sech2,
+};
 pub(crate) use fma::{Baseline, Hardware, MulAdd, Near};
 pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
-pub(crate) use log::{ln, ln_1p, softplus, softplus_and_sigmoid};
+pub(crate) use hyperbolic::{acosh, asinh, atanh, cosh, sinh};
+pub(crate) use log::{ln, ln_1p, log2, log10, softplus, softplus_and_sigmoid, softplus2_decay};
 pub use real::Real;
 pub(crate) use special::{
-    acosh, asinh, atanh, erfinv, erfinv_slope, gauss, inverse_mills, inverse_mills_slope, log_normal_cdf,
-    normal_cdf, normal_pdf, part, per_square, sigmoid2, sinc,
+    erfinv, erfinv_slope, gauss, inverse_mills, inverse_mills_slope, log_normal_cdf, normal_cdf, normal_pdf,
+    part, per_square, sinc_slope,
 };
-pub(crate) use trig::{cos, far, sin, sine_and_cosine};
+pub(crate) use trig::{cos, far, sin, sinc, sine_and_cosine};
 
 /// Whether a function is to be tried on elements as if all were [`Near`], up to a limit: there are many, and the first and the last
 /// are. What is masked by infinities mostly is so at one end.

@@ -11,6 +11,14 @@ pub trait Real: num_traits::Float + 'static {
     /// The logarithm of 2 in two parts, of which the first has so few digits that its product with an exponent is exact.
     const LN2: [Self; 2];
     const LOG2_E: Self;
+    /// The logarithm of 2 in two numbers, the first rounded.
+    const LN_2: [Self; 2];
+    /// The logarithms of 2 and of e to base 2, in two numbers each; the product of the first one with an exponent is exact.
+    const BASE_2: [[Self; 2]; 2];
+    /// The same to base 10.
+    const BASE_10: [[Self; 2]; 2];
+    /// Twice `sqrt(2 / pi)`, and 0.044715 times that, in two numbers each.
+    const GELU: [[Self; 2]; 2];
     /// An argument from which on `exp` has a normal result.
     const EXP_NORMAL: Self;
     /// The largest argument of `exp` that is near: neither its result nor that of its negative is subnormal or overflows.
@@ -19,6 +27,10 @@ pub trait Real: num_traits::Float + 'static {
     const EXP_ZERO: Self;
     /// The largest argument of `exp` with a finite result.
     const EXP_MOST: Self;
+    /// The largest argument of `cosh` with a finite result.
+    const COSH_MOST: Self;
+    /// The least argument of `exp2` with a normal result: that of 2 less it is infinite.
+    const EXP2_NORMAL: Self;
     /// Where `exp` is less than a quarter of the rounding of 1.
     const EXP_NEGLIGIBLE: Self;
     /// An exponent that brings any subnormal result into the normal range, and 2 to the power of its negative.
@@ -30,6 +42,12 @@ pub trait Real: num_traits::Float + 'static {
     const LN: &'static [Self];
     /// The same for `s` in [0, 1/3].
     const LN_WIDE: &'static [Self];
+    /// `2^r = 1 + r ln(2) + r^2 EXP2(r)` for `|r| <= 1 / 2`.
+    const EXP2: &'static [Self];
+    /// `sinh(x) = x + x z SINH(z)` for `z = x^2` up to 1.
+    const SINH: &'static [Self];
+    /// `sin(pi r) / (pi r) = 1 + z SINC(z)` for `z = r^2` up to 1/4.
+    const SINC: &'static [Self];
 
     /// As many bits as the number has.
     type Bits: Copy + Default + std::ops::BitOrAssign;
@@ -64,6 +82,7 @@ macro_rules! real {
         impl Real for $t {
             const SHIFT: $t = 1.5 * ((1 as $bits) << $mantissa) as $t;
             const LOG2_E: $t = std::$t::consts::LOG2_E;
+            const EXP2_NORMAL: $t = ($t::MIN_EXP - 1) as $t;
             $($constants)*
             type Bits = $bits;
 
@@ -122,7 +141,8 @@ real! {
     f64, u64, mantissa: 52, exponent: 0xfff, bias: 1023, sine: sine_and_cosine_f64, power: pow::pow_f64, mul_add: fma::mul_add_f64;
     const LN2: [f64; 2] = [0.6931471805598903, 5.497923018708371e-14];
     const EXP_ZERO: f64 = -748.0;
-    const EXP_NORMAL: f64 = -708.0;
+    // What the rounding of a product with it loses is a normal number, too: in software it is computed like any other.
+    const EXP_NORMAL: f64 = -640.0;
     const EXP_NEAR: f64 = 700.0;
     const EXP_MOST: f64 = 709.782712893384;
     const EXP_NEGLIGIBLE: f64 = -44.0;
@@ -131,6 +151,14 @@ real! {
     const EXP: &'static [f64] = &[0.5000000000000001, 0.16666666666666669, 0.041666666666624164, 0.008333333333330065, 0.0013888888917196719, 0.00019841269863040545, 2.4801521322368692e-05, 2.7557268480310024e-06, 2.7620075879983367e-07, 2.5100375832561234e-08];
     const LN: &'static [f64] = &[0.666666666666667, 0.39999999999899505, 0.28571428625975487, 0.2222221113479508, 0.18182889125261723, 0.15331721600556042, 0.14616449685043406];
     const LN_WIDE: &'static [f64] = &[0.6666666666666666, 0.39999999999999525, 0.285714285716001, 0.2222222219823677, 0.18181819897962714, 0.1538454396486055, 0.13335178631449257, 0.11734279061303197, 0.10845178394880015, 0.07492143795550767, 0.1563057780092285];
+    const COSH_MOST: f64 = 710.4758600739439;
+    const LN_2: [f64; 2] = [0.6931471805599453, 2.3190468138462996e-17];
+    const BASE_2: [[f64; 2]; 2] = [[1.0, 0.0], [1.4426950408889634, 2.0355273740931033e-17]];
+    const BASE_10: [[f64; 2]; 2] = [[0.30102999566395283, 2.8363394551044964e-14], [0.4342944819032518, 1.098319650216765e-17]];
+    const GELU: [[f64; 2]; 2] = [[1.5957691216057308, -9.96930880911092e-17], [0.07135481627260025, -6.175149918155315e-19]];
+    const EXP2: &'static [f64] = &[0.24022650695910075, 0.05550410866482158, 0.009618129107618665, 0.0013333558146423213, 0.00015403530424776529, 1.5252733820795803e-05, 1.3215451633221434e-06, 1.0178067267449427e-07, 7.070977866508138e-09, 4.45410341058704e-10];
+    const SINH: &'static [f64] = &[0.16666666666666666, 0.008333333333333299, 0.00019841269841324198, 2.7557319191381816e-06, 2.5052117695907823e-08, 1.6057679623801638e-10, 7.746178593018827e-13];
+    const SINC: &'static [f64] = &[-1.6449340668482264, 0.8117424252833519, -0.19075182412194128, 0.026147847813078808, -0.0023460809634923995, 0.00014842817816693618, -6.972960555564221e-06, 2.459180384815939e-07];
 }
 
 real! {
@@ -141,9 +169,17 @@ real! {
     const EXP_NEAR: f32 = 86.0;
     const EXP_MOST: f32 = 88.72283;
     const EXP_NEGLIGIBLE: f32 = -20.0;
-    const LIFT: [f32; 2] = [32.0, 1.0 / 4294967296.0];
+    const LIFT: [f32; 2] = [64.0, 1.0 / 18446744073709551616.0];
     const FAR: f32 = 1e6;
     const EXP: &'static [f32] = &[0.5, 0.16666578, 0.041666556, 0.008363173, 0.0013926176];
     const LN: &'static [f32] = &[0.66666687, 0.3998878, 0.2957995];
     const LN_WIDE: &'static [f32] = &[0.6666667, 0.39999706, 0.28592357, 0.21706575, 0.2322433];
+    const COSH_MOST: f32 = 89.415985;
+    const LN_2: [f32; 2] = [0.6931472, -1.9046542e-09];
+    const BASE_2: [[f32; 2]; 2] = [[1.0, 0.0], [1.442695, 1.925963e-08]];
+    const BASE_10: [[f32; 2]; 2] = [[0.30103302, -3.0243555e-06], [0.4342945, -1.010305e-08]];
+    const GELU: [[f32; 2]; 2] = [[1.5957692, -4.534068e-08], [0.071354814, 2.3988325e-09]];
+    const EXP2: &'static [f32] = &[0.2402265, 0.05550381, 0.0096181035, 0.0013381302, 0.00015444883];
+    const SINH: &'static [f32] = &[0.16666667, 0.008333339, 0.00019838102, 2.8062802e-06];
+    const SINC: &'static [f32] = &[-1.644934, 0.8117424, -0.19075006, 0.026128059, -0.0022550628];
 }

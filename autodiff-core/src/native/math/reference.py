@@ -34,6 +34,19 @@ def sigmoid(x):
     return 1 / (1 + mp.exp(-x))
 
 
+def gelu_gate(x):
+    return sigmoid(2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3))
+
+
+def mish_gate(x):
+    w = mp.exp(x) * (mp.exp(x) + 2)
+    return w / (w + 2)
+
+
+def mish_gate_slope(x):
+    return 4 * mp.exp(x) * (1 + mp.exp(x)) / (mp.exp(x) * (mp.exp(x) + 2) + 2) ** 2
+
+
 # the function, its special points, and what draws others
 small = lambda: spread(-60, 1)
 functions = {
@@ -48,6 +61,22 @@ functions = {
     "softplus": (lambda x: mp.log1p(mp.exp(x)), [-745, -709, 708, 37, MOST, TINY], lambda: draw.choice([draw.uniform(-745, 745), draw.uniform(-5, 5), small()])),
     "sin": (mp.sin, [TINY, LEAST, *(k * math.pi / 2 for k in range(-4, 5)), 99999.5], lambda: draw.choice([draw.uniform(-1e5, 1e5), draw.uniform(-7, 7), small(), draw.randint(-60000, 60000) * math.pi / 2])),
     "cos": (mp.cos, [TINY, LEAST, *(k * math.pi / 2 for k in range(-4, 5)), 99999.5], lambda: draw.choice([draw.uniform(-1e5, 1e5), draw.uniform(-7, 7), small(), draw.randint(-60000, 60000) * math.pi / 2])),
+    "exp2": (lambda x: mp.mpf(2) ** x, [-1074.9, -1022, *around(-1022), 0.5, -0.5, 1023.9999999999999, 1023.5, 12, TINY], lambda: draw.choice([draw.uniform(-1074, 1024), draw.uniform(-1, 1), small()])),
+    "log2": (lambda x: mp.log(x, 2), [TINY, LEAST, MOST, 0.5, 2, *around(1), *around(2**0.5), *around(0.5**0.5)], lambda: draw.choice([abs(spread(-1074, 1023)), draw.uniform(0.5, 2)])),
+    "log10": (mp.log10, [TINY, LEAST, MOST, 0.5, 1e22, *around(1), *around(10), *around(2**0.5), *around(0.5**0.5)], lambda: draw.choice([abs(spread(-1074, 1023)), draw.uniform(0.5, 2)])),
+    "sigmoid2": (lambda x: 1 / (1 + mp.mpf(2) ** -x), [-1074, -1022, 53, 54, TINY], lambda: draw.choice([draw.uniform(-1074, 60), draw.uniform(-5, 5), small()])),
+    "sinh": (mp.sinh, [TINY, LEAST, *around(1), 709.8, 710.4758600739439], lambda: draw.choice([draw.uniform(-710, 710), draw.uniform(-3, 3), small()])),
+    "cosh": (mp.cosh, [TINY, *around(1), 709.8, 710.4758600739439], lambda: draw.choice([draw.uniform(-710, 710), draw.uniform(-3, 3), small()])),
+    "asinh": (mp.asinh, [TINY, LEAST, *around(2.0**60), MOST], lambda: draw.choice([spread(-1074, 1023), draw.uniform(-3, 3), small()])),
+    "acosh": (mp.acosh, [math.nextafter(1, 2), 1.5, *around(2.0**60), MOST], lambda: draw.choice([abs(spread(1, 1023)), draw.uniform(1, 4), 1 + abs(small()) / 4])),
+    "atanh": (mp.atanh, [TINY, LEAST, 1 - 2**-53, 1 / 3, 0.5], lambda: draw.choice([draw.uniform(-1, 1), small() / 4, 1 - abs(spread(-53, -3))])),
+    "sinc": (mp.sincpi, [TINY, *around(0.5), *around(1), *around(-2), 1.5, 2.0**51 + 0.5], lambda: draw.choice([draw.uniform(-4, 4), small(), draw.uniform(-1e5, 1e5), draw.randint(1, 9) + spread(-40, -2)])),
+    "silu": (lambda x: x * sigmoid(x), [-751.5, -745, -709, -640, 36.7, 37, MOST, TINY], lambda: draw.choice([draw.uniform(-751, 40), draw.uniform(-5, 5), small()])),
+    "gelu_gate": (gelu_gate, [-21.5, -21, -20.3, 5, 9, TINY], lambda: draw.choice([draw.uniform(-21.4, 9), draw.uniform(-5, 5), small()])),
+    "gelu_tanh": (lambda x: x * gelu_gate(x), [-21.5, -21, -20.3, 5, 9, MOST, TINY], lambda: draw.choice([draw.uniform(-21.4, 9), draw.uniform(-5, 5), small()])),
+    "mish": (lambda x: x * mish_gate(x), [-751.5, -745, -709, -640, 19.2, 24, MOST, TINY], lambda: draw.choice([draw.uniform(-751, 30), draw.uniform(-5, 5), small()])),
+    "mish_gate": (mish_gate, [-745, -709, -640, 19.2, 24, MOST, TINY], lambda: draw.choice([draw.uniform(-745, 30), draw.uniform(-5, 5), small()])),
+    "mish_gate_slope": (mish_gate_slope, [-745, -709, -640, 372, 355, TINY], lambda: draw.choice([draw.uniform(-745, 372), draw.uniform(-5, 5), small()])),
 }
 
 

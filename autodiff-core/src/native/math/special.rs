@@ -181,7 +181,7 @@ pub(super) fn cos_pi(x: f64) -> f64 {
 /// Derivative `n` of `sin(pi x) / (pi x)`.
 ///
 /// By its series near 0, else from `x f_n + n f_(n-1) = pi^(n-1) sin(pi x + n pi / 2)`.
-pub(crate) fn sinc(x: f64, n: u32) -> f64 {
+pub(crate) fn sinc_slope(x: f64, n: u32) -> f64 {
     use std::f64::consts::PI;
     let order = f64::from(n);
     if x.is_infinite() {
@@ -216,34 +216,6 @@ pub(crate) fn sinc(x: f64, n: u32) -> f64 {
     y
 }
 
-/// The inverse of `sinh`; `ln(2 |x|)` where the square overflows.
-pub(crate) fn asinh(x: f64) -> f64 {
-    let a = x.abs();
-    let y = if a > 1e9 {
-        libm::log(a) + std::f64::consts::LN_2
-    } else {
-        libm::log1p(a + a * a / (1.0 + (1.0 + a * a).sqrt()))
-    };
-    y.copysign(x)
-}
-
-/// The inverse of `cosh`, by the distance from 1; NaN below that.
-pub(crate) fn acosh(x: f64) -> f64 {
-    let t = x - 1.0;
-    match x {
-        _ if t < 0.0 => f64::NAN,
-        _ if x > 1e9 => libm::log(x) + std::f64::consts::LN_2,
-        _ => libm::log1p(t + (t * (t + 2.0)).sqrt()),
-    }
-}
-
-/// The inverse of `tanh`.
-pub(crate) fn atanh(x: f64) -> f64 {
-    let a = x.abs();
-    // 2 a / (1 - a) loses nothing for small arguments.
-    (0.5 * libm::log1p(2.0 * a / (1.0 - a))).copysign(x)
-}
-
 /// `a / (a^2 + b^2)`, of large and of small numbers.
 pub(crate) fn per_square(a: f64, b: f64) -> f64 {
     let h = libm::hypot(a, b);
@@ -266,10 +238,4 @@ pub(crate) fn part(a: f64, b: f64) -> f64 {
             (scale * a) / libm::hypot(scale * a, scale * b)
         }
     }
-}
-
-/// `1 / (1 + 2^-x)`.
-pub(crate) fn sigmoid2(x: f64) -> f64 {
-    let e = libm::exp2(-x.abs());
-    if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
 }

@@ -3,6 +3,7 @@
 
 use super::Real;
 use super::fma::{MulAdd, Software};
+use super::special::sin_pi;
 use crate::backend::Unary;
 use crate::scalar::Scalar;
 use rayon::prelude::*;
@@ -61,7 +62,8 @@ fn functions<T: Scalar>() -> Vec<Function<T>> {
             vec![$(Function { name: stringify!($name), op: Unary::$name, in_software: super::$name::<Software, T> }),*]
         };
     }
-    functions!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos)
+    functions!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos exp2 log2 log10 sigmoid2 sinh cosh asinh
+        acosh atanh sinc silu gelu_gate gelu_tanh mish mish_gate mish_gate_slope)
 }
 
 /// Bits of numbers of either sign, whose sizes are from 2^-30 to 2^30.
@@ -180,6 +182,20 @@ fn error_f32(got: f32, want: f64) -> f64 {
     if got.is_sign_negative() == want.is_sign_negative() { error } else { f64::INFINITY }
 }
 
+fn gelu_gate(x: f64) -> f64 {
+    1.0 / (1.0 + (-1.5957691216057308 * (x + 0.044715 * x * x * x)).exp())
+}
+
+fn mish_gate(x: f64) -> f64 {
+    let w = x.exp() * (x.exp() + 2.0);
+    if x > 40.0 { 1.0 } else { w / (w + 2.0) }
+}
+
+/// Of a number whose gate is 0 in `f64` too, 0.
+fn gated(x: f64, gate: f64) -> f64 {
+    if x < -1e3 { -0.0 } else { x * gate }
+}
+
 fn exact(name: &str) -> fn(f64) -> f64 {
     match name {
         "exp" => f64::exp,
@@ -193,6 +209,36 @@ fn exact(name: &str) -> fn(f64) -> f64 {
         "softplus" => |x| if x < 0.0 { x.exp().ln_1p() } else { x + (-x).exp().ln_1p() },
         "sin" => f64::sin,
         "cos" => f64::cos,
+        "exp2" => f64::exp2,
+        "log2" => f64::log2,
+        "log10" => f64::log10,
+        "sigmoid2" => |x| 1.0 / (1.0 + (-x).exp2()),
+        "sinh" => f64::sinh,
+        "cosh" => f64::cosh,
+        "asinh" => libm::asinh,
+        // The library's is a number far below 1, too.
+        "acosh" => |x| if x < 1.0 { f64::NAN } else { libm::acosh(x) },
+        "atanh" => libm::atanh,
+        "sinc" => |x| {
+            let integer = x == x.round_ties_even();
+            if x == 0.0 {
+                1.0
+            } else if integer {
+                0.0
+            } else {
+                sin_pi(x) / (std::f64::consts::PI * x)
+            }
+        },
+        "silu" => |x| gated(x, 1.0 / (1.0 + (-x).exp())),
+        "gelu_gate" => gelu_gate,
+        "gelu_tanh" => |x| gated(x, gelu_gate(x)),
+        "mish" => |x| gated(x, mish_gate(x)),
+        "mish_gate" => mish_gate,
+        "mish_gate_slope" => |x| {
+            let e = (-x.abs()).exp();
+            let below = if x > 0.0 { 1.0 + 2.0 * e * (1.0 + e) } else { 2.0 + e * (2.0 + e) };
+            4.0 * e * (1.0 + e) * if x > 0.0 { e } else { 1.0 } / (below * below)
+        },
         _ => panic!("{name}"),
     }
 }

@@ -21,6 +21,27 @@ pub(crate) fn cos<F: MulAdd, T: Real>(x: T) -> T {
     x.sine_and_cosine::<F>().1
 }
 
+/// `sin(pi x) / (pi x)`.
+#[inline(always)]
+pub(crate) fn sinc<F: MulAdd, T: Real>(x: T) -> T {
+    let (half, one, x) = (T::constant(0.5), T::one(), x.abs());
+    // The distance from an even integer, and, beyond a half, from the odd one next to it: both have the same sine.
+    let pairs = F::mul_add(x, half, T::SHIFT) - T::SHIFT;
+    let near = x - (pairs + pairs);
+    let r = if near.abs() > half { one.copysign(near) - near } else { near };
+    let z = r * r;
+    let less_one = z * polynomial::<F, T>(z, T::SINC);
+    let y = one + less_one;
+    let lost = less_one - (y - one);
+    // y r / x, rounded once.
+    let (product, inverse) = (y * r, one / x);
+    let quotient = product * inverse;
+    let rest = F::mul_add(lost, r, F::mul_add(y, r, -product)) + F::mul_add(-quotient, x, product);
+    let y = if x > half { F::mul_add(rest, inverse, quotient) } else { y };
+    // Large numbers are integers.
+    if x >= T::epsilon().recip() { T::zero() } else { y }
+}
+
 /// Whether an angle is so large that `sin` and `cos` are wrong: its multiple of pi / 2 takes more digits than the
 /// reduction has. The system's library is right there.
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Operations on two arrays.
 
 use super::*;
-use std::f64::consts::{LN_2, LOG2_E};
+use std::f64::consts::LN_2;
 
 binary! {
     /// The sum, `a + b`.
@@ -95,7 +95,7 @@ binary! {
     /// `log2(2^a + 2^b)`.
     logaddexp2(a, b) with F = {
             let larger = if a > b { a } else { b };
-            let y = larger + math::ln_1p::<F, T>(T::of(libm::exp2(-(a - b).abs().as_f64()))) * T::of(LOG2_E);
+            let y = larger + math::softplus2_decay::<F, T>(a - b);
             if a == b { a + T::one() } else { y }
         };
         |a, b, _| a.zip(Binary::gap, b).sigmoid2(); |a, b, _| b.zip(Binary::gap, a).sigmoid2(); -2.0..2.0, -2.0..2.0

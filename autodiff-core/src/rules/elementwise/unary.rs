@@ -7,7 +7,7 @@ use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 /// The derivative of `gelu_gate` at `x`, where its result is `y`.
 macro_rules! gelu_gate_slope {
     ($x:ident, $y:expr) => {{
-        let [linear, cubic] = math::GELU.map(T::of);
+        let [[linear, _], [cubic, _]] = T::GELU;
         // The result is 0 long before the polynomial is infinite.
         let flat = $y * (-$x).gelu_gate();
         flat.zip(Binary::chain, &($x * $x * (T::of(3.0) * cubic) + linear))
@@ -110,15 +110,15 @@ unary! {
         |_, _| 0.0; -2.0..2.0
 
     /// `2^x`; `d/dx = ln(2) 2^x`.
-    pub exp2(x) = wide(libm::exp2, x); |_, y| y * T::of(LN_2); -2.0..2.0
+    pub exp2(x) with F near { -T::EXP2_NORMAL } = math::exp2::<F, T>(x); |_, y| y * T::of(LN_2); -2.0..2.0
 
     /// The logarithm to base 2; `d/dx = 1 / (x ln(2))`. `log2(0)` is -inf with gradient +inf; both are NaN below
     /// 0.
-    pub log2(x) = wide(libm::log2, x); |x, _| x.log_slope(T::of(LOG2_E)); 0.5..3.0
+    pub log2(x) with F = math::log2::<F, T>(x); |x, _| x.log_slope(T::of(LOG2_E)); 0.5..3.0
 
     /// The logarithm to base 10; `d/dx = 1 / (x ln(10))`. `log10(0)` is -inf with gradient +inf; both are NaN
     /// below 0.
-    pub log10(x) = wide(libm::log10, x); |x, _| x.log_slope(T::of(LOG10_E)); 0.5..3.0
+    pub log10(x) with F = math::log10::<F, T>(x); |x, _| x.log_slope(T::of(LOG10_E)); 0.5..3.0
 
     /// The derivative of a logarithm, `c / x` on its domain, infinite at either zero.
     pub(crate) log_slope(x, c: T = [T::of(LOG10_E)]) = if x < T::zero() { T::nan() } else { c / x.abs() };
@@ -149,21 +149,24 @@ unary! {
         |x, y| -2.0 * (x.zip(Binary::chain, y) * y); -2.0..2.0
 
     /// The hyperbolic sine; `d/dx = cosh(x)`.
-    pub sinh(x) = wide(libm::sinh, x); |x, _| x.cosh(); -2.0..2.0
+    pub sinh(x) with F = math::sinh::<F, T>(x); |x, _| x.cosh(); -2.0..2.0
 
     /// The hyperbolic cosine; `d/dx = sinh(x)`.
-    pub cosh(x) = wide(libm::cosh, x); |x, _| x.sinh(); -2.0..2.0
+    pub cosh(x) with F = math::cosh::<F, T>(x); |x, _| x.sinh(); -2.0..2.0
 
     /// The inverse of `sinh`; `d/dx = 1 / sqrt(1 + x^2)`.
-    pub asinh(x) = wide(math::asinh, x); |x, _| x.asinh_slope(); -2.0..2.0
+    pub asinh(x) with F = math::asinh::<F, T>(x); |x, _| x.asinh_slope(); -2.0..2.0
 
     /// The derivative of `asinh`, `1 / sqrt(1 + x^2)`, where the square overflows too.
-    pub(crate) asinh_slope(x) = wide(|x| libm::hypot(1.0, x).recip(), x);
+    pub(crate) asinh_slope(x) = {
+            let a = x.abs();
+            if a > T::of(1e9) { a.recip() } else { (T::one() + x * x).sqrt().recip() }
+        };
         |x, y| -(x.zip(Binary::chain, y) * y * y); -2.0..2.0
 
     /// The inverse of `cosh`, not negative; `d/dx = 1 / sqrt(x^2 - 1)`. At 1 the gradient is +inf; both are NaN
     /// below.
-    pub acosh(x) = wide(math::acosh, x); |x, _| x.acosh_slope(); 1.2..3.0
+    pub acosh(x) with F = math::acosh::<F, T>(x); |x, _| x.acosh_slope(); 1.2..3.0
 
     /// The derivative of `acosh`, `1 / sqrt(x^2 - 1)`, where the square overflows too.
     pub(crate) acosh_slope(x) = ((x - T::one()).sqrt() * (x + T::one()).sqrt()).recip();
@@ -171,17 +174,17 @@ unary! {
 
     /// The inverse of `tanh`; `d/dx = 1 / (1 - x^2)`. At -1 and 1 it is infinite, with gradient +inf; both are NaN
     /// outside.
-    pub atanh(x) = wide(math::atanh, x); |x, _| x.atanh_slope(); -0.8..0.8
+    pub atanh(x) with F = math::atanh::<F, T>(x); |x, _| x.atanh_slope(); -0.8..0.8
 
     /// The derivative of `atanh`, `1 / (1 - x^2)`.
     pub(crate) atanh_slope(x) = if x.abs() > T::one() { T::nan() } else { ((T::one() - x) * (T::one() + x)).recip() };
         |x, y| 2.0 * (x * (y * y)); -0.8..0.8
 
     /// `sin(pi x) / (pi x)`, 1 at 0, like NumPy's `sinc`; `d/dx = (cos(pi x) - sinc(x)) / x`, 0 at 0.
-    pub sinc(x) = wide(|x| math::sinc(x, 0), x); |x, _| x.sinc_slope(1); -2.0..2.0
+    pub sinc(x) with F = math::sinc::<F, T>(x); |x, _| x.sinc_slope(1); -2.0..2.0
 
     /// Derivative `n` of `sinc`.
-    pub(crate) sinc_slope(x, n: u32 = [1, 2, 3]) = wide(|x| math::sinc(x, n), x); |x, _| x.sinc_slope(n + 1); -2.0..2.0
+    pub(crate) sinc_slope(x, n: u32 = [1, 2, 3]) = wide(|x| math::sinc_slope(x, n), x); |x, _| x.sinc_slope(n + 1); -2.0..2.0
 
     /// The cube root, of negative numbers too; `d/dx = 1 / (3 cbrt(x)^2)`, +inf at 0.
     pub cbrt(x) = wide(libm::cbrt, x); |_, y| (3.0 * (y * y)).recip(); 0.5..3.0
@@ -251,7 +254,7 @@ unary! {
     pub polygamma(x, n: u32 = [0, 1, 2, 3]) = wide(|x| math::polygamma(x, n), x); |x, _| x.polygamma(n + 1); 1.0..3.0
 
     /// `x sigmoid(x)`, PyTorch's `silu` or swish; `d/dx = sigmoid(x) + x sigmoid(x) sigmoid(-x)`.
-    pub silu(x) = wide(math::silu, x);
+    pub silu(x) with F near { T::of(0.5) * T::EXP_NEAR } = math::silu::<F, T>(x);
         |x, _| x.sigmoid() + x.zip(Binary::chain, &x.sigmoid_slope()); -3.0..3.0
 
     /// `x` times the normal distribution function, `x (1 + erf(x / sqrt(2))) / 2`, exact in its tail; `d/dx = y /
@@ -261,21 +264,21 @@ unary! {
 
     /// The approximation of `gelu` by `x (1 + tanh(u)) / 2` for `u = sqrt(2 / pi) (x + 0.044715 x^3)`; `d/dx = y /
     /// x + x sech(u)^2 u' / 2`.
-    pub gelu_tanh(x) = wide(|x| math::gated(x, math::gelu_gate), x);
+    pub gelu_tanh(x) with F near { T::of(math::GELU_NEAR) } = math::gelu_tanh::<F, T>(x);
         |x, _| x.gelu_gate() + x.zip(Binary::chain, &gelu_gate_slope!(x, x.gelu_gate())); -3.0..3.0
 
     /// The factor of `x` in `gelu_tanh`.
-    pub(crate) gelu_gate(x) = wide(math::gelu_gate, x); |x, y| gelu_gate_slope!(x, y); -3.0..3.0
+    pub(crate) gelu_gate(x) with F near { T::of(math::GELU_NEAR) } = math::gelu_gate::<F, T>(x); |x, y| gelu_gate_slope!(x, y); -3.0..3.0
 
     /// `x tanh(softplus(x))`; `d/dx = y / x + x sigmoid(x) / cosh(softplus(x))^2`.
-    pub mish(x) = wide(math::mish, x);
+    pub mish(x) with F near { T::of(0.5) * T::EXP_NEAR } = math::mish::<F, T>(x);
         |x, _| x.mish_gate() + x.zip(Binary::chain, &x.mish_gate_slope()); -3.0..3.0
 
     /// The factor of `x` in `mish`.
-    pub(crate) mish_gate(x) = wide(math::mish_gate, x); |x, _| x.mish_gate_slope(); -3.0..3.0
+    pub(crate) mish_gate(x) with F near { T::of(0.5) * T::EXP_NEAR } = math::mish_gate::<F, T>(x); |x, _| x.mish_gate_slope(); -3.0..3.0
 
     /// The derivative of `mish_gate`.
-    pub(crate) mish_gate_slope(x) = wide(math::mish_gate_slope, x);
+    pub(crate) mish_gate_slope(x) with F near { T::of(0.5) * T::EXP_NEAR } = math::mish_gate_slope::<F, T>(x);
         |x, y| y * ((-x).sigmoid() - 2.0 * (x.mish_gate() * x.sigmoid())); -3.0..3.0
 
     /// `x` above 0 and `alpha (e^x - 1)` below; `d/dx` is 1 above 0 and `alpha e^x` below. At 0 the gradient is
@@ -339,7 +342,7 @@ unary! {
     pub(crate) finite(x) = if x.is_finite() { T::one() } else { T::zero() }; |_, _| 0.0; -2.0..2.0
 
     /// `1 / (1 + 2^-x)`, the logistic function to base 2.
-    pub(crate) sigmoid2(x) = wide(math::sigmoid2, x); |x, y| y * (-x).sigmoid2() * T::of(LN_2); -3.0..3.0
+    pub(crate) sigmoid2(x) with F near { -T::EXP2_NORMAL } = math::sigmoid2::<F, T>(x); |x, y| y * (-x).sigmoid2() * T::of(LN_2); -3.0..3.0
 }
 
 /// The number of least size between `slope` and 1: the gradient at a kink between these slopes.
