@@ -173,7 +173,7 @@ struct Block<'a, Op, Operands, T> {
     y: &'a mut [T],
 }
 
-/// A loop of its own for each combination of operands, so that each vectorises.
+/// A loop of its own for each combination of operands, not both of which are the same for all elements, so that each vectorises.
 macro_rules! loops {
     ($a:ident in $left:ident, $b:ident in $right:ident, $y:ident => $do:expr) => {
         match ($left, $right) {
@@ -192,11 +192,7 @@ macro_rules! loops {
                     $do;
                 }
             }
-            (Lanes::Same(&$a), Lanes::Same(&$b)) => {
-                for $y in $y.iter_mut() {
-                    $do;
-                }
-            }
+            (Lanes::Same(_), Lanes::Same(_)) => unreachable!("one result for all elements"),
         }
     };
 }
@@ -447,7 +443,7 @@ macro_rules! binary {
             pub fn call<T: Scalar>(self, a: T, b: T) -> T {
                 match self { $( Binary::$name => {
                     let ($a, $b) = (a, b);
-                    on_number!([$($mul_add)?] |y| self.apply(Lanes::Same(&$a), Lanes::Same(&$b), y), {
+                    on_number!([$($mul_add)?] |y| self.apply(Lanes::Each(&[$a]), Lanes::Each(&[$b]), y), {
                         let y = $f;
                         $(let $y = y; if $y.is_nan() { return $then; })?
                         y
@@ -463,6 +459,9 @@ macro_rules! binary {
             /// Writes to `y` the operation's results on the elements of `a` and `b`, with the bits that `call` gives.
             #[inline]
             pub(crate) fn apply<T: Scalar>(self, a: Lanes<'_, T>, b: Lanes<'_, T>, y: &mut [T]) {
+                if let (Lanes::Same(&a), Lanes::Same(&b)) = (a, b) {
+                    return y.fill(self.call(a, b));
+                }
                 simd::widest(Block { op: self, operands: [a, b], y });
             }
 
