@@ -30,6 +30,15 @@ impl<T: Copy> Lanes<'_, T> {
     /// For an operand that is not there.
     pub const NONE: Self = Lanes::Each(&[]);
 
+    /// The one at a place in the block.
+    #[inline]
+    pub fn at(self, i: usize) -> T {
+        match self {
+            Lanes::Each(all) => all[i],
+            Lanes::Same(&one) => one,
+        }
+    }
+
     /// Those of a part of the block.
     #[inline]
     pub fn part(self, range: Range<usize>) -> Self {

@@ -241,14 +241,14 @@ unary! {
 
     /// `ln |Gamma(x)|`; `d/dx = digamma(x)`. It is +inf at 0 and at the negative integers. Near its zeros at
     /// negative numbers the error is absolute.
-    pub lgamma(x) = wide(math::lgamma, x); |x, _| x.digamma(); 0.5..3.0
+    pub lgamma(x) by calls = wide(math::lgamma, x); |x, _| x.digamma(); 0.5..3.0
 
     /// The derivative of `lgamma`; `d/dx = polygamma(1)`. At 0 it is infinite; at the negative integers, NaN.
-    pub digamma(x) = wide(|x| math::polygamma(x, 0), x); |x, _| x.polygamma(1); 0.5..3.0
+    pub digamma(x) by calls = wide(|x| math::polygamma(x, 0), x); |x, _| x.polygamma(1); 0.5..3.0
 
     /// Derivative `n` of `digamma`; `d/dx = polygamma(n + 1)`. At 0 and the negative integers it is +inf for an
     /// odd `n`, else NaN.
-    pub polygamma(x, n: u32 = [0, 1, 2, 3]) = wide(|x| math::polygamma(x, n), x); |x, _| x.polygamma(n + 1); 1.0..3.0
+    pub polygamma(x, n: u32 = [0, 1, 2, 3]) by calls = wide(|x| math::polygamma(x, n), x); |x, _| x.polygamma(n + 1); 1.0..3.0
 
     /// `x sigmoid(x)`, PyTorch's `silu` or swish; `d/dx = sigmoid(x) + x sigmoid(x) sigmoid(-x)`.
     pub silu(x) = wide(math::silu, x);
