@@ -16,9 +16,9 @@
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Elementwise};
-use crate::graph::Primal;
 use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel, Lanes};
+use crate::primal::Primal;
 use crate::scalar::{Scalar, is_same_number};
 use crate::shape::same;
 use crate::tensor::Tensor;
