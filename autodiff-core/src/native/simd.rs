@@ -1,10 +1,11 @@
 //! Loops compiled for wider vectors than the target's baseline, chosen when the program runs.
 //!
 //! The baseline of x86-64 is SSE2, two `f64` at a time, which most machines exceed; on AArch64 it is NEON, which is
-//! all there is. A [`Kernel`] is compiled once for each instruction set and runs on the widest the machine has. The
-//! results have the same bits on all of them: a kernel is made of IEEE operations, which vectorisation does not
-//! reorder, fused multiply-adds among them, which machines without the instruction emulate (but for products with vectors, which
-//! round twice there).
+//! all there is. A [`Kernel`] is compiled once for each instruction set and runs on the widest the machine has.
+//!
+//! The results have the same bits on all of them: a kernel is made of IEEE operations, which vectorisation does not reorder. Fused
+//! multiply-adds are among them, and are emulated on machines without the instruction. Products of a matrix and a vector alone are not:
+//! there they round twice.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
