@@ -50,7 +50,7 @@ impl<T: Copy> Lanes<'_, T> {
     }
 }
 
-/// The machines that have a use for a loop. It is compiled for these alone, and, where it is tested, for all.
+/// The machines that have a use for a loop. It is compiled for these alone.
 pub(crate) enum Machines {
     All,
     /// Those that multiply and add with one instruction.
@@ -99,7 +99,7 @@ pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
             // SAFETY: the machine has the features, which is all that the function asks for.
             return unsafe { avx2(kernel) };
         }
-        if const { !K::MACHINES.include(0) && !cfg!(test) } {
+        if const { !K::MACHINES.include(0) } {
             unreachable!("a loop for other machines");
         }
     }
@@ -116,6 +116,15 @@ pub(super) fn fused_bytes() -> usize {
     }
     #[cfg(not(target_arch = "x86_64"))]
     if cfg!(target_arch = "aarch64") { 16 } else { 0 }
+}
+
+/// Whether loops for vectors of so many bytes, multiplied and added with one instruction, run here.
+#[cfg(test)]
+pub(super) fn runs(bytes: usize) -> bool {
+    match cfg!(target_arch = "x86_64") {
+        true => bytes <= fused_bytes(),
+        false => true, // as others
+    }
 }
 
 /// The vectors of a machine.
