@@ -12,13 +12,32 @@ fn at_least<F: MulAdd, T: Real>(x: T, least: T) -> T {
     if !F::NEAR && x < least { least } else { x }
 }
 
+/// `k + SHIFT`, and the rest `r`.
+#[inline(always)]
+fn parted<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    let shifted = F::mul_add(x, T::LOG2_E, T::SHIFT);
+    let k = shifted - T::SHIFT;
+    (shifted, F::mul_add(-k, T::LN2[1], F::mul_add(-k, T::LN2[0], x)))
+}
+
+/// `e^r - 1`.
+#[inline(always)]
+fn series<F: MulAdd, T: Real>(r: T) -> T {
+    F::mul_add(r * r, polynomial::<F, T>(r, T::EXP), r)
+}
+
 /// `k + SHIFT`, and `e^r - 1` for the rest `r`.
 #[inline(always)]
 fn reduced<F: MulAdd, T: Real>(x: T) -> (T, T) {
-    let shifted = F::mul_add(x, T::LOG2_E, T::SHIFT);
-    let k = shifted - T::SHIFT;
-    let r = F::mul_add(-k, T::LN2[1], F::mul_add(-k, T::LN2[0], x));
-    (shifted, F::mul_add(r * r, polynomial::<F, T>(r, T::EXP), r))
+    let (shifted, r) = parted::<F, T>(x);
+    (shifted, series::<F, T>(r))
+}
+
+/// The same of `x + small`.
+#[inline(always)]
+pub(super) fn reduced_in_two<F: MulAdd, T: Real>(x: T, small: T) -> (T, T) {
+    let (shifted, r) = parted::<F, T>(x);
+    (shifted, series::<F, T>(r + small))
 }
 
 /// An exponent with which `e^x` is a normal number, given and returned as `k + SHIFT`, and the factor that is left: 1, unless

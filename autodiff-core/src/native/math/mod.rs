@@ -13,6 +13,7 @@
 //! fdlibm (Sun Microsystems, <https://www.netlib.org/fdlibm/>).
 
 mod activation;
+mod erf;
 mod exp;
 mod fma;
 mod gamma;
@@ -25,14 +26,15 @@ mod tests;
 mod trig;
 
 pub(crate) use activation::{GELU, gated, gelu_gate, mish, mish_gate, mish_gate_slope, silu};
+pub(crate) use erf::{erf, erfc, gauss, gelu, normal_cdf, normal_pdf};
 pub(crate) use exp::{exp, exp_m1, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, tanh, tanh_and_sech2};
 pub(crate) use fma::{Baseline, Hardware, MulAdd, Near};
 pub(crate) use gamma::{betaln, digamma_gap, lgamma, polygamma};
 pub(crate) use log::{ln, ln_1p, softplus, softplus_and_sigmoid};
 pub use real::Real;
 pub(crate) use special::{
-    acosh, asinh, atanh, erfinv, erfinv_slope, gauss, inverse_mills, inverse_mills_slope, log_normal_cdf,
-    normal_cdf, normal_pdf, part, per_square, sigmoid2, sinc,
+    acosh, asinh, atanh, erfinv, erfinv_slope, inverse_mills, inverse_mills_slope, log_normal_cdf, part,
+    per_square, sigmoid2, sinc,
 };
 pub(crate) use trig::{cos, far, sin, sine_and_cosine};
 

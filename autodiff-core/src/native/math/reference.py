@@ -34,6 +34,10 @@ def sigmoid(x):
     return 1 / (1 + mp.exp(-x))
 
 
+def normal_cdf(x):
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
 # the function, its special points, and what draws others
 small = lambda: spread(-60, 1)
 functions = {
@@ -48,6 +52,12 @@ functions = {
     "softplus": (lambda x: mp.log1p(mp.exp(x)), [-745, -709, 708, 37, MOST, TINY], lambda: draw.choice([draw.uniform(-745, 745), draw.uniform(-5, 5), small()])),
     "sin": (mp.sin, [TINY, LEAST, *(k * math.pi / 2 for k in range(-4, 5)), 99999.5], lambda: draw.choice([draw.uniform(-1e5, 1e5), draw.uniform(-7, 7), small(), draw.randint(-60000, 60000) * math.pi / 2])),
     "cos": (mp.cos, [TINY, LEAST, *(k * math.pi / 2 for k in range(-4, 5)), 99999.5], lambda: draw.choice([draw.uniform(-1e5, 1e5), draw.uniform(-7, 7), small(), draw.randint(-60000, 60000) * math.pi / 2])),
+    "gauss": (lambda x: mp.exp(-x * x), [0.5, 26.6, 27, 27.2, LEAST, TINY], lambda: draw.choice([draw.uniform(-27.3, 27.3), draw.uniform(-2, 2), small()])),
+    "normal_pdf": (lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi), [0.5, 37.6, 38, 38.5, LEAST, TINY], lambda: draw.choice([draw.uniform(-38.6, 38.6), draw.uniform(-2, 2), small()])),
+    "erf": (mp.erf, [*around(0.4769399821758270), 5.8, 5.95, 7, MOST, LEAST, -TINY], lambda: draw.choice([draw.uniform(-6, 6), draw.uniform(-2, 2), small()])),
+    "erfc": (mp.erfc, [*around(0.4769399821758270), *around(-0.4769399821758270), 26.5, 26.6, 27, 27.2, -7, -MOST, LEAST, TINY], lambda: draw.choice([draw.uniform(-6, 27.3), draw.uniform(-2, 2), small()])),
+    "normal_cdf": (normal_cdf, [*around(0.67449), *around(-0.67449), -37.6, -38, -38.4, 9, MOST, LEAST, TINY], lambda: draw.choice([draw.uniform(-38.5, 9), draw.uniform(-2, 2), small()])),
+    "gelu": (lambda x: x * normal_cdf(x), [*around(0.67449), *around(-0.67449), -38, -38.4, -38.5, 9, MOST, LEAST, TINY], lambda: draw.choice([draw.uniform(-38.6, 9), draw.uniform(-2, 2), small()])),
 }
 
 

@@ -61,7 +61,8 @@ fn functions<T: Scalar>() -> Vec<Function<T>> {
             vec![$(Function { name: stringify!($name), op: Unary::$name, in_software: super::$name::<Software, T> }),*]
         };
     }
-    functions!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos)
+    functions!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos gauss normal_pdf
+            erf erfc normal_cdf gelu)
 }
 
 /// Bits of numbers of either sign, whose sizes are from 2^-30 to 2^30.
@@ -180,6 +181,10 @@ fn error_f32(got: f32, want: f64) -> f64 {
     if got.is_sign_negative() == want.is_sign_negative() { error } else { f64::INFINITY }
 }
 
+fn normal_cdf(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
+}
+
 fn exact(name: &str) -> fn(f64) -> f64 {
     match name {
         "exp" => f64::exp,
@@ -193,6 +198,12 @@ fn exact(name: &str) -> fn(f64) -> f64 {
         "softplus" => |x| if x < 0.0 { x.exp().ln_1p() } else { x + (-x).exp().ln_1p() },
         "sin" => f64::sin,
         "cos" => f64::cos,
+        "gauss" => |x| (-x * x).exp(),
+        "normal_pdf" => |x| (-0.5 * x * x).exp() * 0.398_942_280_401_432_7,
+        "erf" => libm::erf,
+        "erfc" => libm::erfc,
+        "normal_cdf" => normal_cdf,
+        "gelu" => |x| if x == f64::NEG_INFINITY { -0.0 } else { x * normal_cdf(x) },
         _ => panic!("{name}"),
     }
 }
