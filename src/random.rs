@@ -10,10 +10,21 @@
 //! assert_eq!((x + noise).shape(), [2, 3]);
 //! ```
 
-pub use crate::nn::rng;
-
 use crate::{Lengths, Scalar, Value};
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A generator of random numbers that gives the same ones for the same `seed`, on every machine.
+///
+/// ```
+/// use autodiff::nn::{Linear, rng};
+/// let (a, b) = (Linear::<f64>::new(3, 2, &mut rng(7)), Linear::<f64>::new(3, 2, &mut rng(7)));
+/// assert_eq!(a.weight.data(), b.weight.data());
+/// ```
+#[must_use]
+pub fn rng(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
 
 /// Numbers evenly from 0 to 1, without 1, in a constant of the given shape.
 ///

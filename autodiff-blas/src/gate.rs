@@ -12,7 +12,7 @@ use autodiff_core::Scalar;
 use autodiff_core::ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3};
 use cblas_sys::{CBLAS_DIAG, CBLAS_LAYOUT, CBLAS_SIDE, CBLAS_TRANSPOSE, CBLAS_UPLO};
 use std::ffi::c_int;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How CBLAS, told that matrices are row-major, is to see one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,20 +313,24 @@ macro_rules! element {
 element!(f32, cblas_sgemm, cblas_sgemv, cblas_sger, cblas_sdot, cblas_strsm);
 element!(f64, cblas_dgemm, cblas_dgemv, cblas_dger, cblas_ddot, cblas_dtrsm);
 
-/// Once, before the first product: that the library counts in 32 bits, and that it knows the processor.
+/// Before a product: that the library counts in 32 bits; and, once, that it knows the processor.
 fn check_library() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static SUITS: OnceLock<bool> = OnceLock::new();
+    // Outside of the lock: loggers, too, may multiply.
+    let mut warning = None;
+    let suits = *SUITS.get_or_init(|| {
         let info = info();
-        assert!(
-            !info.configuration.as_deref().is_some_and(|c| c.contains("USE64BITINT")),
-            "autodiff-blas: this OpenBLAS takes 64-bit integers (ILP64); one with 32-bit integers (LP64) is needed"
-        );
         let forced = std::env::var("OPENBLAS_CORETYPE").ok();
-        if let Some(message) = lagging(&info, Cpu::detect(), forced.as_deref()) {
-            log::warn!("{message}");
-        }
+        warning = lagging(&info, Cpu::detect(), forced.as_deref());
+        !info.configuration.as_deref().is_some_and(|c| c.contains("USE64BITINT"))
     });
+    if let Some(message) = warning {
+        log::warn!("{message}");
+    }
+    assert!(
+        suits,
+        "autodiff-blas: this OpenBLAS takes 64-bit integers (ILP64); one with 32-bit integers (LP64) is needed"
+    );
 }
 
 #[cfg(any(

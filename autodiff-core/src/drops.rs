@@ -10,7 +10,7 @@ thread_local! {
 
 /// Drops `x`, and then what its drop, and theirs, gave to this function.
 pub(crate) fn in_turn(x: Box<dyn Any>) {
-    /// Ends the turn, also where a drop panics.
+    /// While it is there, drops wait their turn. It is dropped on a panic, too, so that later ones do not wait for ever.
     struct Turn;
     impl Drop for Turn {
         fn drop(&mut self) {

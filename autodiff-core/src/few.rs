@@ -77,7 +77,7 @@ impl Dims {
 /// A few elements, in row-major order.
 pub(crate) type Few<T> = Block<[T]>;
 
-/// The array, in memory for a few more elements than it may have: there are some sizes.
+/// A short array. Its memory is of one of a few sizes, so that what one leaves serves the next.
 #[derive(Debug)]
 pub(crate) struct Block<E: ?Sized> {
     dims: Dims,

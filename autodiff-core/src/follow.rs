@@ -9,9 +9,9 @@
 //! to the sweep, which goes on from the tangents that are there.
 
 use crate::backend::Backend;
-use crate::graph::Primal;
 use crate::node::{Node, Source};
 use crate::numbering;
+use crate::primal::Primal;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -155,7 +155,7 @@ impl<T: Scalar, B: Backend<T>> Follower<T, B> {
             return;
         }
         let attached = !is_alone || tangents.iter().any(|(_, t)| t.tracked().is_some());
-        let at = Primal::new(node, operation, attached);
+        let at = Primal::new(node, operation, attached, None);
         let tangent = at.whole_tangent(&**rule, tangents.iter().map(|(i, t)| (*i, t)));
         let waiting = tangent.as_ref().and_then(|tangent| tangent.tensor().pending());
         if let Some((value, tangent)) = value.tensor().pending().zip(waiting) {

@@ -98,8 +98,10 @@ impl<T: Scalar> Turn<'_, T> {
         Some(part.tensor.clone())
     }
 
-    /// Puts the sum in the place of what was taken; nowhere, if any of that was forgotten meanwhile: as if this had been added before.
-    /// What was added since then stays.
+    /// Puts the sum in the place of what was taken. What others have added meanwhile stays beside it.
+    ///
+    /// If another thread has meanwhile forgotten some of what was taken, this gradient is forgotten with it: the two calls may have run
+    /// one after the other, this one first.
     fn put(mut self, sum: Tensor<T>) {
         let taken = std::mem::take(&mut self.taken);
         let mut state = self.of.state();

@@ -334,7 +334,7 @@ impl<T: Scalar, B: Backend<T>> Drop for Node<T, B> {
     #[inline]
     fn drop(&mut self) {
         if !self.has_operands() {
-            return; // It is what a turn of the loop below has left.
+            return; // A leaf, or one whose operands the loop below has taken out.
         }
         let mut more = SmallVec::new();
         let mut next = self.orphans(&mut more);

@@ -236,10 +236,10 @@ reductions! {
     /// The mean, right even where the sum would overflow; NaN of nothing.
     mean, mean_axis, mean_keepdims, try_mean, try_mean_axis, try_mean_keepdims:
         |x, along| Ok(Value::apply(Mean(along), &[x]));
-    /// The largest element, NaN if one is; equal ones share the gradient. An error of nothing.
+    /// The largest element, NaN if one is; equal ones share the gradient. An error of nothing. Of two arrays: [`maximum`](Value::maximum).
     max, max_axis, max_keepdims, try_max, try_max_axis, try_max_keepdims:
         |x, along| extremum("max", Reduction::Max, x, along);
-    /// The smallest element, NaN if one is; equal ones share the gradient. An error of nothing.
+    /// The smallest element, NaN if one is; equal ones share the gradient. An error of nothing. Of two arrays: [`minimum`](Value::minimum).
     min, min_axis, min_keepdims, try_min, try_min_axis, try_min_keepdims:
         |x, along| extremum("min", Reduction::Min, x, along);
     /// `ln(sum(exp(x)))`, at any magnitude; -inf of nothing. The gradient is a softmax.

@@ -1,4 +1,4 @@
-//! Layers beside [`Linear`](super::Linear).
+//! Layers that differ in training, and tables of vectors.
 
 use super::functional::{Moments, check_fraction};
 use super::parameters::labelled;

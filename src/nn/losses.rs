@@ -6,6 +6,7 @@ use ndarray::Array1;
 
 /// What becomes of the losses of all elements, or of all rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reduction {
     /// Their mean; NaN of nothing.
     #[default]

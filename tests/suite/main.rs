@@ -5,6 +5,7 @@ mod common;
 mod branches;
 mod convolution;
 mod costs;
+mod custom;
 mod elementwise;
 mod forward;
 mod fusion;

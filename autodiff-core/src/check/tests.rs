@@ -1,8 +1,8 @@
 //! The checks find what is wrong.
 
 use super::*;
-use crate::graph::Primal;
 use crate::native;
+use crate::primal::Primal;
 use crate::rules::{Case, InTable, Listed, Needs, Rule};
 use crate::tensor::Tensor;
 use crate::{Native, conformance, custom_vjp, where_};

@@ -9,6 +9,7 @@ use ndarray::{ArcArray, Array2, ArrayD, Axis, IxDyn};
 
 /// A norm of matrices, as NumPy's `linalg.norm` has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MatrixNorm {
     /// The root of the sum of squares, at any magnitude; NumPy's `"fro"`. The gradient at 0 is 0.
     Frobenius,

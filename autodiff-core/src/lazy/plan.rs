@@ -406,6 +406,9 @@ impl<T: Scalar> Plan<T> {
     }
 
     fn run(self) {
+        if self.outputs.is_empty() {
+            return; // Another thread was first.
+        }
         // Several expressions may be one step.
         let mut outputs: Vec<usize> = Vec::with_capacity(self.outputs.len());
         for (step, _) in &self.outputs {

@@ -63,8 +63,8 @@ pub struct Batch<'a, T> {
     pub(super) c: ArrayViewMut3<'a, T>,
     /// Whether `c` holds what they are added to.
     pub(super) adds: bool,
-    /// Whether threads share single products, too: not where there are many for each. (In parts, an operand is brought together
-    /// several times.)
+    /// Whether threads share single products. Where each has several whole ones to compute, they do not: of a shared product, every
+    /// thread brings the operands together again.
     pub(super) in_parts: bool,
 }
 

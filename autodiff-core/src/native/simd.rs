@@ -1,10 +1,11 @@
 //! Loops compiled for wider vectors than the target's baseline, chosen when the program runs.
 //!
 //! The baseline of x86-64 is SSE2, two `f64` at a time, which most machines exceed; on AArch64 it is NEON, which is
-//! all there is. A [`Kernel`] is compiled once for each instruction set and runs on the widest the machine has. The
-//! results have the same bits on all of them: a kernel is made of IEEE operations, which vectorisation does not
-//! reorder, fused multiply-adds among them, which machines without the instruction emulate (but for products with vectors, which
-//! round twice there).
+//! all there is. A [`Kernel`] is compiled once for each instruction set and runs on the widest the machine has.
+//!
+//! The results have the same bits on all of them: a kernel is made of IEEE operations, which vectorisation does not reorder. Fused
+//! multiply-adds are among them, and are emulated on machines without the instruction. Products of a matrix and a vector alone are not:
+//! there they round twice.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -30,6 +31,15 @@ impl<T: Copy> Lanes<'_, T> {
     /// For an operand that is not there.
     pub const NONE: Self = Lanes::Each(&[]);
 
+    /// The one at a place in the block.
+    #[inline]
+    pub fn at(self, i: usize) -> T {
+        match self {
+            Lanes::Each(all) => all[i],
+            Lanes::Same(&one) => one,
+        }
+    }
+
     /// Those of a part of the block.
     #[inline]
     pub fn part(self, range: Range<usize>) -> Self {
@@ -40,7 +50,7 @@ impl<T: Copy> Lanes<'_, T> {
     }
 }
 
-/// The machines that have a use for a loop. It is compiled for these alone, and, where it is tested, for all.
+/// The machines that have a use for a loop. It is compiled for these alone.
 pub(crate) enum Machines {
     All,
     /// Those that multiply and add with one instruction.
@@ -89,7 +99,7 @@ pub(crate) fn widest<K: Kernel>(kernel: K) -> K::Output {
             // SAFETY: the machine has the features, which is all that the function asks for.
             return unsafe { avx2(kernel) };
         }
-        if const { !K::MACHINES.include(0) && !cfg!(test) } {
+        if const { !K::MACHINES.include(0) } {
             unreachable!("a loop for other machines");
         }
     }
@@ -106,6 +116,15 @@ pub(super) fn fused_bytes() -> usize {
     }
     #[cfg(not(target_arch = "x86_64"))]
     if cfg!(target_arch = "aarch64") { 16 } else { 0 }
+}
+
+/// Whether loops for vectors of so many bytes, multiplied and added with one instruction, run here.
+#[cfg(test)]
+pub(super) fn runs(bytes: usize) -> bool {
+    match cfg!(target_arch = "x86_64") {
+        true => bytes <= fused_bytes(),
+        false => true, // as others
+    }
 }
 
 /// The vectors of a machine.

@@ -3,8 +3,10 @@
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
 use crate::follow;
-use crate::graph::{self, Primal, Sweep};
+use crate::graph::{self, Sweep};
 use crate::numbering;
+use crate::origins;
+use crate::primal::Primal;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::transform::within;
@@ -33,7 +35,7 @@ impl<T: Scalar, B: Backend<T>> Checkpoint<T, B> {
         // An expression would keep its operands.
         Tensor::evaluate([y.tensor()]);
         let Some((root, leaf)) = y.tracked().zip(inner.tracked()) else { return y };
-        let inputs: Vec<Value<T, B>> = (graph::captured(root, boundary).into_iter())
+        let inputs: Vec<Value<T, B>> = (origins::captured(root, boundary).into_iter())
             .filter(|node| node.id != leaf.id)
             .map(|node| Value::from_parts(Tensor::full(T::zero(), node.shape()), Some(node)))
             .collect();

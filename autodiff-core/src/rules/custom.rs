@@ -2,7 +2,8 @@
 
 use super::{Case, Listed, Needs, Rule};
 use crate::backend::Backend;
-use crate::graph::{self, Primal};
+use crate::graph;
+use crate::primal::Primal;
 use crate::scalar::Scalar;
 use crate::shape::check_broadcast_to;
 use crate::tensor::Tensor;

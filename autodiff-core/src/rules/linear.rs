@@ -3,7 +3,7 @@
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
-use crate::graph::{Primal, with_leading};
+use crate::primal::{Primal, with_leading};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, inverse};
 use crate::tensor::Tensor;

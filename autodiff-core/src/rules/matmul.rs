@@ -3,8 +3,8 @@
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::Backend;
 use crate::follow;
-use crate::graph::{Primal, with_leading};
 use crate::lazy::may_share;
+use crate::primal::{Primal, with_leading};
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

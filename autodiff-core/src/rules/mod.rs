@@ -31,7 +31,7 @@ pub(crate) use scan::{Cumsum, CumulativeExtremum, LogCumsumexp};
 pub(crate) use take::{Put, Take};
 
 use crate::backend::{Backend, Binary, Unary};
-use crate::graph::Primal;
+use crate::primal::Primal;
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
 use crate::value::Value;

@@ -3,7 +3,7 @@
 use super::reduce::Along;
 use super::{Case, Listed, Needs, Recorded, Rule, Sum};
 use crate::backend::{Backend, Binary};
-use crate::graph::Primal;
+use crate::primal::Primal;
 use crate::rows::{by_value, map_each_row, map_rows};
 use crate::scalar::Scalar;
 use crate::shape::reduced;

@@ -3,9 +3,9 @@
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Binary};
 use crate::copies;
-use crate::graph::Primal;
 use crate::memory;
 use crate::native::{self, Steps};
+use crate::primal::Primal;
 use crate::scalar::Scalar;
 use crate::shape::common_shape;
 use crate::tensor::Tensor;

@@ -3,8 +3,8 @@
 use super::linear::Linear;
 use super::{Case, Listed, Needs, Recorded, Recurrence, Rule};
 use crate::backend::{Backend, Binary, Unary};
-use crate::graph::Primal;
 use crate::ops::Mask;
+use crate::primal::Primal;
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

@@ -3,7 +3,7 @@
 use super::linear::Linear;
 use super::{Case, Listed};
 use crate::backend::Backend;
-use crate::graph::with_leading;
+use crate::primal::with_leading;
 use crate::scalar::Scalar;
 use crate::shape::Shape;
 use crate::tensor::Tensor;

@@ -22,7 +22,18 @@ use crate::value::Value;
 /// ```
 ///
 /// At a constant, of a function that uses nothing else which is differentiated, and inside [`no_grad`](crate::no_grad), it is a constant;
-/// that is found before it is computed, which then takes as long as [`backward`](Value::backward).
+/// that is found before it is computed, which then takes as long as [`backward`](Value::backward). So a loop of steps starts from a
+/// constant; from a leaf, each step would be recorded, and kept, for derivatives of the last one by the first.
+///
+/// ```
+/// use autodiff_core::{grad, native::Value};
+/// let mut x = Value::constant(ndarray::array![3.0, -1.0]);
+/// for _ in 0..100 {
+///     x = &x - 0.1 * grad(|x| x.square().sum(), &x);
+/// }
+/// assert!(x.abs().max().item() < 1e-8);
+/// assert_eq!(x.op(), "constant");
+/// ```
 ///
 /// A function of several values takes an array, a tuple, a `Vec` or a struct of them, nested as one likes: whatever
 /// has [`Parameters`]. Its gradient is of the same type.

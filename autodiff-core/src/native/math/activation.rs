@@ -96,11 +96,6 @@ pub(crate) fn gelu_tanh<F: MulAdd, T: Real>(x: T) -> T {
     gelu_in_parts::<F, T>(x).of::<F>(at_least::<F, T>(x, -gelu_end::<T>()))
 }
 
-/// `x` times a gate that closes faster than `x` grows.
-pub(crate) fn gated(x: f64, gate: fn(f64) -> f64) -> f64 {
-    if x == f64::NEG_INFINITY { -0.0 } else { x * gate(x) }
-}
-
 /// `tanh(ln(1 + e^x)) = n / (n + 2)` for `n = e^x (e^x + 2)`, as a normal number and the factor that makes it subnormal.
 #[inline(always)]
 fn mish_in_parts<F: MulAdd, T: Real>(x: T) -> (T, T) {
@@ -160,7 +155,11 @@ pub(crate) fn mish_gate_slope<F: MulAdd, T: Real>(x: T) -> T {
     let b = sum * y;
     let (a_lost, b_lost) = (F::mul_add(e, y, -a), F::mul_add(sum, y, -b) + sum_lost * y);
     let (scale, lost) = if positive { (small, lost + lost) } else { (one, lost) };
+    // The square of e is subnormal before e is.
+    let is_small = positive && x > T::constant(-0.5) * T::EXP_NORMAL;
+    let lift = T::LIFT[1].recip();
+    let (scale, down) = if is_small { (scale * lift * lift, T::LIFT[1]) } else { (scale, one) };
     let product = a * b;
     let rest = F::mul_add(a, b_lost, a_lost * b) + product * F::mul_add(two, missing, lost);
-    F::mul_add(scale, product, scale * (F::mul_add(a, b, -product) + rest)) * factor
+    F::mul_add(scale, product, scale * (F::mul_add(a, b, -product) + rest)) * factor * down * down
 }

@@ -12,15 +12,35 @@ pub(super) fn at_least<F: MulAdd, T: Real>(x: T, least: T) -> T {
     if !F::NEAR && x < least { least } else { x }
 }
 
+/// `k + SHIFT`, and the rest `r`.
+#[inline(always)]
+fn parted<F: MulAdd, T: Real>(x: T) -> (T, T) {
+    let shifted = F::mul_add(x, T::LOG2_E, T::SHIFT);
+    let k = shifted - T::SHIFT;
+    (shifted, F::mul_add(-k, T::LN2[1], F::mul_add(-k, T::LN2[0], x)))
+}
+
+/// `e^r - 1`, and which part its rounding has lost.
+#[inline(always)]
+fn series<F: MulAdd, T: Real>(r: T) -> (T, T) {
+    let (square, rest) = (r * r, polynomial::<F, T>(r, T::EXP));
+    let less_one = F::mul_add(square, rest, r);
+    (less_one, F::mul_add(square, rest, r - less_one))
+}
+
 /// `k + SHIFT`, and `e^r - 1` for the rest `r`, and which part its rounding has lost.
 #[inline(always)]
 pub(super) fn reduced<F: MulAdd, T: Real>(x: T) -> (T, T, T) {
-    let shifted = F::mul_add(x, T::LOG2_E, T::SHIFT);
-    let k = shifted - T::SHIFT;
-    let r = F::mul_add(-k, T::LN2[1], F::mul_add(-k, T::LN2[0], x));
-    let (square, rest) = (r * r, polynomial::<F, T>(r, T::EXP));
-    let less_one = F::mul_add(square, rest, r);
-    (shifted, less_one, F::mul_add(square, rest, r - less_one))
+    let (shifted, r) = parted::<F, T>(x);
+    let (less_one, lost) = series::<F, T>(r);
+    (shifted, less_one, lost)
+}
+
+/// `k + SHIFT`, and `e^r - 1`, of `x + small`.
+#[inline(always)]
+pub(super) fn reduced_in_two<F: MulAdd, T: Real>(x: T, small: T) -> (T, T) {
+    let (shifted, r) = parted::<F, T>(x);
+    (shifted, series::<F, T>(r + small).0)
 }
 
 /// An exponent with which a power with argument `x` is a normal number, given and returned as `k + SHIFT`, and the factor that

@@ -13,6 +13,7 @@
 //! fdlibm (Sun Microsystems, <https://www.netlib.org/fdlibm/>).
 
 mod activation;
+mod erf;
 mod exp;
 mod fma;
 mod gamma;
@@ -25,7 +26,8 @@ mod special;
 mod tests;
 mod trig;
 
-pub(crate) use activation::{GELU_NEAR, gated, gelu_gate, gelu_tanh, mish, mish_gate, mish_gate_slope, silu};
+pub(crate) use activation::{GELU_NEAR, gelu_gate, gelu_tanh, mish, mish_gate, mish_gate_slope, silu};
+pub(crate) use erf::{erf, erfc, gauss, gelu, normal_cdf, normal_pdf};
 pub(crate) use exp::{
     exp, exp_m1, exp2, sech2, sigmoid, sigmoid_and_slope, sigmoid_slope, sigmoid2, tanh, tanh_and_sech2,
 };
@@ -35,8 +37,7 @@ pub(crate) use hyperbolic::{acosh, asinh, atanh, cosh, sinh};
 pub(crate) use log::{ln, ln_1p, log2, log10, softplus, softplus_and_sigmoid, softplus2_decay};
 pub use real::Real;
 pub(crate) use special::{
-    erfinv, erfinv_slope, gauss, inverse_mills, inverse_mills_slope, log_normal_cdf, normal_cdf, normal_pdf,
-    part, per_square, sinc_slope,
+    erfinv, erfinv_slope, inverse_mills, inverse_mills_slope, log_normal_cdf, part, per_square, sinc_slope,
 };
 pub(crate) use trig::{cos, far, sin, sinc, sine_and_cosine};
 

@@ -45,6 +45,8 @@ def mish_gate(x):
 
 def mish_gate_slope(x):
     return 4 * mp.exp(x) * (1 + mp.exp(x)) / (mp.exp(x) * (mp.exp(x) + 2) + 2) ** 2
+def normal_cdf(x):
+    return mp.erfc(-x / mp.sqrt(2)) / 2
 
 
 # the function, its special points, and what draws others
@@ -77,6 +79,12 @@ functions = {
     "mish": (lambda x: x * mish_gate(x), [-751.5, -745, -709, -640, 19.2, 24, MOST, TINY], lambda: draw.choice([draw.uniform(-751, 30), draw.uniform(-5, 5), small()])),
     "mish_gate": (mish_gate, [-745, -709, -640, 19.2, 24, MOST, TINY], lambda: draw.choice([draw.uniform(-745, 30), draw.uniform(-5, 5), small()])),
     "mish_gate_slope": (mish_gate_slope, [-745, -709, -640, 372, 355, TINY], lambda: draw.choice([draw.uniform(-745, 372), draw.uniform(-5, 5), small()])),
+    "gauss": (lambda x: mp.exp(-x * x), [0.5, 26.6, 27, 27.2, LEAST, TINY], lambda: draw.choice([draw.uniform(-27.3, 27.3), draw.uniform(-2, 2), small()])),
+    "normal_pdf": (lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi), [0.5, 37.6, 38, 38.5, LEAST, TINY], lambda: draw.choice([draw.uniform(-38.6, 38.6), draw.uniform(-2, 2), small()])),
+    "erf": (mp.erf, [*around(0.4769399821758270), 5.8, 5.95, 7, MOST, LEAST, -TINY], lambda: draw.choice([draw.uniform(-6, 6), draw.uniform(-2, 2), small()])),
+    "erfc": (mp.erfc, [*around(0.4769399821758270), *around(-0.4769399821758270), 26.5, 26.6, 27, 27.2, -7, -MOST, LEAST, TINY], lambda: draw.choice([draw.uniform(-6, 27.3), draw.uniform(-2, 2), small()])),
+    "normal_cdf": (normal_cdf, [*around(0.67449), *around(-0.67449), -37.6, -38, -38.4, 9, MOST, LEAST, TINY], lambda: draw.choice([draw.uniform(-38.5, 9), draw.uniform(-2, 2), small()])),
+    "gelu": (lambda x: x * normal_cdf(x), [*around(0.67449), *around(-0.67449), -38, -38.4, -38.5, 9, MOST, LEAST, TINY], lambda: draw.choice([draw.uniform(-38.6, 9), draw.uniform(-2, 2), small()])),
 }
 
 

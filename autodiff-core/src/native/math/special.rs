@@ -9,7 +9,7 @@ use super::pow::head;
 use std::f64::consts::FRAC_2_SQRT_PI;
 
 /// `e^-x^2`.
-pub(crate) fn gauss(x: f64) -> f64 {
+fn gauss(x: f64) -> f64 {
     if x.abs() > 28.0 {
         return 0.0;
     }
@@ -18,7 +18,7 @@ pub(crate) fn gauss(x: f64) -> f64 {
 }
 
 /// The density of the normal distribution, `e^(-x^2 / 2) / sqrt(2 pi)`.
-pub(crate) fn normal_pdf(x: f64) -> f64 {
+fn normal_pdf(x: f64) -> f64 {
     const FACTOR: f64 = 0.398_942_280_401_432_7;
     if x.abs() > 39.0 {
         return 0.0;
@@ -33,7 +33,7 @@ pub(crate) fn normal_pdf(x: f64) -> f64 {
 }
 
 /// The distribution function of the normal distribution, `erfc(-x / sqrt(2)) / 2`.
-pub(crate) fn normal_cdf(x: f64) -> f64 {
+fn normal_cdf(x: f64) -> f64 {
     // -x / sqrt(2) in two numbers: 1 / sqrt(2), and what is missing from it
     const HALF_SQRT: f64 = std::f64::consts::FRAC_1_SQRT_2;
     const MISSING: f64 = -4.833646656726457e-17;

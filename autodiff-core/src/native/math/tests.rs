@@ -63,7 +63,7 @@ fn functions<T: Scalar>() -> Vec<Function<T>> {
         };
     }
     functions!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos exp2 log2 log10 sigmoid2 sinh cosh asinh
-        acosh atanh sinc silu gelu_gate gelu_tanh mish mish_gate mish_gate_slope)
+        acosh atanh sinc silu gelu_gate gelu_tanh mish mish_gate mish_gate_slope gauss normal_pdf erf erfc normal_cdf gelu)
 }
 
 /// Bits of numbers of either sign, whose sizes are from 2^-30 to 2^30.
@@ -196,6 +196,10 @@ fn gated(x: f64, gate: f64) -> f64 {
     if x < -1e3 { -0.0 } else { x * gate }
 }
 
+fn normal_cdf(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
+}
+
 fn exact(name: &str) -> fn(f64) -> f64 {
     match name {
         "exp" => f64::exp,
@@ -239,6 +243,12 @@ fn exact(name: &str) -> fn(f64) -> f64 {
             let below = if x > 0.0 { 1.0 + 2.0 * e * (1.0 + e) } else { 2.0 + e * (2.0 + e) };
             4.0 * e * (1.0 + e) * if x > 0.0 { e } else { 1.0 } / (below * below)
         },
+        "gauss" => |x| (-x * x).exp(),
+        "normal_pdf" => |x| (-0.5 * x * x).exp() * 0.398_942_280_401_432_7,
+        "erf" => libm::erf,
+        "erfc" => libm::erfc,
+        "normal_cdf" => normal_cdf,
+        "gelu" => |x| if x == f64::NEG_INFINITY { -0.0 } else { x * normal_cdf(x) },
         _ => panic!("{name}"),
     }
 }

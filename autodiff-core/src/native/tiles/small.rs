@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn small_batches_add_up_in_order_in_both_types() {
-        for vector in [64, 32, 16] {
+        for vector in [64, 32, 16].into_iter().filter(|&bytes| simd::runs(bytes)) {
             for shape in [
                 [8, 8, 8],
                 [8, 1, 16],

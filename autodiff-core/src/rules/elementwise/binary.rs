@@ -117,7 +117,7 @@ binary! {
         |_, b, _| b.ln_slope(); |_, b, y| -y.zip(Binary::over, b); -2.0..2.0, 0.5..2.0
 
     /// The rest of the division by `b`, with the sign of `b`.
-    remainder(a, b) = {
+    remainder(a, b) by calls = {
             let rest = a % b;
             let rest = if rest != T::zero() && (rest < T::zero()) != (b < T::zero()) { rest + b } else { rest };
             if rest == T::zero() { rest.copysign(b) } else { rest }
@@ -125,7 +125,7 @@ binary! {
         |_, _, _| 1.0; |a, b, _| -a.zip(Binary::quotient, b); 1.1..1.9, 1.0..1.05
 
     /// The greatest integer that is not above `a / b`.
-    quotient(a, b) = {
+    quotient(a, b) by calls = {
             let rest = a % b;
             let whole = (a - rest) / b;
             let whole = if rest != T::zero() && (rest < T::zero()) != (b < T::zero()) { whole - T::one() } else { whole };
@@ -138,11 +138,11 @@ binary! {
         |a, b, _| a.sign() * b.powi(0).zip(Binary::copysign, b); |_, _, _| 0.0; 0.5..2.0, 0.5..2.0
 
     /// The logarithm of the beta function.
-    betaln(a, b) = wide(math::betaln, a, b);
+    betaln(a, b) by calls = wide(math::betaln, a, b);
         |a, b, _| a.zip(Binary::digamma_gap, b); |a, b, _| b.zip(Binary::digamma_gap, a); 0.5..3.0, 0.5..3.0
 
     /// `digamma(a) - digamma(a + b)`.
-    digamma_gap(a, b) = wide(math::digamma_gap, a, b);
+    digamma_gap(a, b) by calls = wide(math::digamma_gap, a, b);
         |a, b, _| a.polygamma(1) - (a + b).polygamma(1); |a, b, _| -(a + b).polygamma(1); 0.5..3.0, 0.5..3.0
 }
 

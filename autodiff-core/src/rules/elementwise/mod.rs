@@ -4,6 +4,8 @@
 //! are the inputs and the output; `_` is one it does not read, which is then not kept. It is compiled over `Value`s, over plain
 //! [`Number`]s and over a few [`Numbers`] at once, and so made of what all have: the operations of the table and the operators.
 //!
+//! A row that says `by calls` has a function that does not vectorise: its loop is compiled once, not for each kind of vector.
+//!
 //! A row that says `as "name"` is recorded under the name of the function that users call, or of the standard one it is but for
 //! special values.
 //!
@@ -14,9 +16,9 @@
 
 use super::{Case, Listed, Needs, Recorded, Rule};
 use crate::backend::{Backend, Elementwise};
-use crate::graph::Primal;
 use crate::native::math::{self, MulAdd};
 use crate::native::simd::{self, Kernel, Lanes};
+use crate::primal::Primal;
 use crate::scalar::{Scalar, is_same_number};
 use crate::shape::same;
 use crate::tensor::Tensor;
@@ -173,7 +175,7 @@ struct Block<'a, Op, Operands, T> {
     y: &'a mut [T],
 }
 
-/// A loop of its own for each combination of operands, so that each vectorises.
+/// A loop of its own for each combination of operands, not both of which are the same for all elements, so that each vectorises.
 macro_rules! loops {
     ($a:ident in $left:ident, $b:ident in $right:ident, $y:ident => $do:expr) => {
         match ($left, $right) {
@@ -192,11 +194,7 @@ macro_rules! loops {
                     $do;
                 }
             }
-            (Lanes::Same(&$a), Lanes::Same(&$b)) => {
-                for $y in $y.iter_mut() {
-                    $do;
-                }
-            }
+            (Lanes::Same(_), Lanes::Same(_)) => unreachable!("one result for all elements"),
         }
     };
 }
@@ -215,13 +213,23 @@ macro_rules! on_number {
     }};
 }
 
-/// Whether a formula takes a way to multiply and add.
-macro_rules! is_function {
+/// Whether a row says a word.
+macro_rules! says {
     () => {
         false
     };
-    ($mul_add:ident) => {
+    ($word:ident) => {
         true
+    };
+}
+
+/// The first of two blocks, or, of a row that says `by calls`, the second.
+macro_rules! by_calls {
+    ([] $vectors:block $calls:block) => {
+        $vectors
+    };
+    ([calls] $vectors:block $calls:block) => {
+        $calls
     };
 }
 
@@ -258,7 +266,7 @@ impl Parameter for u32 {
 macro_rules! unary {
     ($(
         $(#[doc = $doc:literal])+
-        $vis:vis $name:ident $(as $recorded:literal)? ($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) $(with $mul_add:ident $(near $near:block)?)? = $f:expr $(, if $rare:expr => $then:expr)?;
+        $vis:vis $name:ident $(as $recorded:literal)? ($x:ident $(, $p:ident: $pt:ty = $samples:expr)?) $(with $mul_add:ident $(near $near:block)?)? $(by $calls:ident)? = $f:expr $(, if $rare:expr => $then:expr)?;
             |$dx:tt, $dy:tt| $d:expr; $lo:literal .. $hi:literal
     )*) => {
         /// Elementwise operations on one array; see the methods of [`Value`] for their meaning.
@@ -283,13 +291,29 @@ macro_rules! unary {
 
             /// Whether it is computed by polynomials, which takes several times as long as arithmetic.
             pub(crate) fn is_function(self) -> bool {
-                match self { $( Unary::$name $({ $p: _ })? => is_function!($($mul_add)?), )* }
+                match self { $( Unary::$name $({ $p: _ })? => says!($($mul_add)?), )* }
             }
 
             /// Writes to `y` the operation's results on the elements of `x`, with the bits that `call` gives.
             pub(crate) fn apply(self, x: &[T], y: &mut [T]) {
                 debug_assert_eq!(x.len(), y.len());
-                simd::widest(Block { op: self, operands: x, y });
+                let by_calls = match self { $( Unary::$name $({ $p: _ })? => says!($($calls)?), )* };
+                match by_calls {
+                    true => self.call_each(x, y),
+                    false => simd::widest(Block { op: self, operands: x, y }),
+                }
+            }
+
+            /// The same for what does not vectorise.
+            #[allow(unused_variables)] // not every operation does so
+            fn call_each(self, x: &[T], y: &mut [T]) {
+                match self { $(
+                    Unary::$name $({ $p })? => by_calls!([$($calls)?] { unreachable!("a loop over vectors") } {
+                        for (y, &$x) in y.iter_mut().zip(x) {
+                            *y = $f;
+                        }
+                    }),
+                )* }
             }
 
             derivatives! {
@@ -337,7 +361,7 @@ macro_rules! unary {
             fn run<F: MulAdd>(self) {
                 let (x, y) = (self.operands, self.y);
                 match self.op { $(
-                    Unary::$name $({ $p })? => {
+                    Unary::$name $({ $p })? => by_calls!([$($calls)?] {
                         $($(
                             /// Whether all elements are near: else some results are wrong.
                             #[inline(always)]
@@ -363,7 +387,7 @@ macro_rules! unary {
                                 if $rare { *y = $then; }
                             }
                         })?
-                    }
+                    } { unreachable!("called for one element after another") }),
                 )* }
             }
         }
@@ -428,7 +452,7 @@ fn one<T: Scalar, B: Backend<T>>(range: Range<f64>, op: Unary<T>) -> Case<T, B> 
 macro_rules! binary {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident $(as $recorded:literal)? ($a:ident, $b:ident) $(with $mul_add:ident)? = $f:expr $(, $y:ident if nan => $then:expr)?;
+        $name:ident $(as $recorded:literal)? ($a:ident, $b:ident) $(with $mul_add:ident)? $(by $calls:ident)? = $f:expr $(, $y:ident if nan => $then:expr)?;
             |$ax:tt, $ab:tt, $ay:tt| $da:expr; |$bx:tt, $bb:tt, $by:tt| $db:expr; $alo:literal .. $ahi:literal, $blo:literal .. $bhi:literal
     )*) => {
         /// Elementwise operations on two arrays under broadcasting; see the methods of [`Value`] for their meaning.
@@ -447,7 +471,7 @@ macro_rules! binary {
             pub fn call<T: Scalar>(self, a: T, b: T) -> T {
                 match self { $( Binary::$name => {
                     let ($a, $b) = (a, b);
-                    on_number!([$($mul_add)?] |y| self.apply(Lanes::Same(&$a), Lanes::Same(&$b), y), {
+                    on_number!([$($mul_add)?] |y| self.apply(Lanes::Each(&[$a]), Lanes::Each(&[$b]), y), {
                         let y = $f;
                         $(let $y = y; if $y.is_nan() { return $then; })?
                         y
@@ -457,13 +481,27 @@ macro_rules! binary {
 
             /// Whether it is computed by polynomials, which takes several times as long as arithmetic.
             pub(crate) fn is_function(self) -> bool {
-                match self { $( Binary::$name => is_function!($($mul_add)?), )* }
+                match self { $( Binary::$name => says!($($mul_add)?), )* }
             }
 
             /// Writes to `y` the operation's results on the elements of `a` and `b`, with the bits that `call` gives.
             #[inline]
             pub(crate) fn apply<T: Scalar>(self, a: Lanes<'_, T>, b: Lanes<'_, T>, y: &mut [T]) {
-                simd::widest(Block { op: self, operands: [a, b], y });
+                if let (Lanes::Same(&a), Lanes::Same(&b)) = (a, b) {
+                    return y.fill(self.call(a, b));
+                }
+                let by_calls = match self { $( Binary::$name => says!($($calls)?), )* };
+                match by_calls {
+                    true => self.call_each(a, b, y),
+                    false => simd::widest(Block { op: self, operands: [a, b], y }),
+                }
+            }
+
+            /// The same for what does not vectorise.
+            fn call_each<T: Scalar>(self, a: Lanes<'_, T>, b: Lanes<'_, T>, y: &mut [T]) {
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = self.call(a.at(i), b.at(i));
+                }
             }
 
             derivatives! {
@@ -500,7 +538,7 @@ macro_rules! binary {
             fn run<F: MulAdd>(self) {
                 let ([a, b], y) = (self.operands, self.y);
                 match self.op { $(
-                    Binary::$name => {
+                    Binary::$name => by_calls!([$($calls)?] {
                         let mut found = T::Bits::default();
                         loops!($a in a, $b in b, y => {
                             *y = $f;
@@ -509,7 +547,7 @@ macro_rules! binary {
                         $(if T::is_marked(found) {
                             loops!($a in a, $b in b, y => { let $y = *y; if $y.is_nan() { *y = $then; } });
                         })?
-                    }
+                    } { unreachable!("called for one element after another") }),
                 )* }
             }
         }

@@ -209,13 +209,13 @@ unary! {
 
     /// The error function, `2 / sqrt(pi)` times the integral of `e^-t^2` from 0 to `x`; `d/dx = 2 / sqrt(pi)
     /// e^-x^2`.
-    pub erf(x) = wide(libm::erf, x); |x, _| x.gauss() * T::of(FRAC_2_SQRT_PI); -2.0..2.0
+    pub erf(x) with F = math::erf::<F, T>(x); |x, _| x.gauss() * T::of(FRAC_2_SQRT_PI); -2.0..2.0
 
     /// `1 - erf(x)`, exact in its tail; `d/dx = -2 / sqrt(pi) e^-x^2`.
-    pub erfc(x) = wide(libm::erfc, x); |x, _| x.gauss() * T::of(-FRAC_2_SQRT_PI); -2.0..2.0
+    pub erfc(x) with F = math::erfc::<F, T>(x); |x, _| x.gauss() * T::of(-FRAC_2_SQRT_PI); -2.0..2.0
 
     /// `e^-x^2`.
-    pub(crate) gauss(x) = wide(math::gauss, x); |x, y| -2.0 * x.zip(Binary::chain, y); -2.0..2.0
+    pub(crate) gauss(x) with F = math::gauss::<F, T>(x); |x, y| -2.0 * x.zip(Binary::chain, y); -2.0..2.0
 
     /// The inverse of `erf`; `d/dx = sqrt(pi) / 2 e^(y^2)`. At -1 and 1 it is infinite, with gradient +inf; both
     /// are NaN outside.
@@ -226,10 +226,10 @@ unary! {
 
     /// The distribution function of the normal distribution, exact in both tails; `d/dx = e^(-x^2 / 2) / sqrt(2
     /// pi)`.
-    pub normal_cdf(x) = wide(math::normal_cdf, x); |x, _| x.normal_pdf(); -2.0..2.0
+    pub normal_cdf(x) with F = math::normal_cdf::<F, T>(x); |x, _| x.normal_pdf(); -2.0..2.0
 
     /// The density of the normal distribution, `e^(-x^2 / 2) / sqrt(2 pi)`; `d/dx = -x y`.
-    pub normal_pdf(x) = wide(math::normal_pdf, x); |x, y| -x.zip(Binary::chain, y); -2.0..2.0
+    pub normal_pdf(x) with F = math::normal_pdf::<F, T>(x); |x, y| -x.zip(Binary::chain, y); -2.0..2.0
 
     /// `ln(normal_cdf(x))`, exact in both tails, however far; `d/dx = normal_pdf(x) / normal_cdf(x)`, the inverse
     /// Mills ratio.
@@ -244,14 +244,14 @@ unary! {
 
     /// `ln |Gamma(x)|`; `d/dx = digamma(x)`. It is +inf at 0 and at the negative integers. Near its zeros at
     /// negative numbers the error is absolute.
-    pub lgamma(x) = wide(math::lgamma, x); |x, _| x.digamma(); 0.5..3.0
+    pub lgamma(x) by calls = wide(math::lgamma, x); |x, _| x.digamma(); 0.5..3.0
 
     /// The derivative of `lgamma`; `d/dx = polygamma(1)`. At 0 it is infinite; at the negative integers, NaN.
-    pub digamma(x) = wide(|x| math::polygamma(x, 0), x); |x, _| x.polygamma(1); 0.5..3.0
+    pub digamma(x) by calls = wide(|x| math::polygamma(x, 0), x); |x, _| x.polygamma(1); 0.5..3.0
 
     /// Derivative `n` of `digamma`; `d/dx = polygamma(n + 1)`. At 0 and the negative integers it is +inf for an
     /// odd `n`, else NaN.
-    pub polygamma(x, n: u32 = [0, 1, 2, 3]) = wide(|x| math::polygamma(x, n), x); |x, _| x.polygamma(n + 1); 1.0..3.0
+    pub polygamma(x, n: u32 = [0, 1, 2, 3]) by calls = wide(|x| math::polygamma(x, n), x); |x, _| x.polygamma(n + 1); 1.0..3.0
 
     /// `x sigmoid(x)`, PyTorch's `silu` or swish; `d/dx = sigmoid(x) + x sigmoid(x) sigmoid(-x)`.
     pub silu(x) with F near { T::of(0.5) * T::EXP_NEAR } = math::silu::<F, T>(x);
@@ -259,7 +259,7 @@ unary! {
 
     /// `x` times the normal distribution function, `x (1 + erf(x / sqrt(2))) / 2`, exact in its tail; `d/dx = y /
     /// x + x normal_pdf(x)`.
-    pub gelu(x) = wide(|x| math::gated(x, math::normal_cdf), x);
+    pub gelu(x) with F = math::gelu::<F, T>(x);
         |x, _| x.normal_cdf() + x.zip(Binary::chain, &x.normal_pdf()); -3.0..3.0
 
     /// The approximation of `gelu` by `x (1 + tanh(u)) / 2` for `u = sqrt(2 / pi) (x + 0.044715 x^3)`; `d/dx = y /

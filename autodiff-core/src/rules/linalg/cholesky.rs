@@ -4,7 +4,7 @@ mod reverse;
 
 use super::{Failure, Triangle, Weigh, each, mirrored, split, spread, symmetric, transposed};
 use crate::backend::Backend;
-use crate::graph::Primal;
+use crate::primal::Primal;
 use crate::rules::{Case, Listed, Needs, Recorded, Rule, SolveTriangular};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;

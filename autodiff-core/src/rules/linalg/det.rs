@@ -3,8 +3,8 @@
 use super::svd::Svd;
 use super::{Factored, Inverse, by_all, chain, each, split, spread, transposed};
 use crate::backend::Backend;
-use crate::graph::Primal;
 use crate::native::linalg::exponent_of;
+use crate::primal::Primal;
 use crate::rules::{Case, Diagonal, Embed, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::Shape;

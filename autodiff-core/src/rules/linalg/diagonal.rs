@@ -2,8 +2,8 @@
 
 use super::{each, split};
 use crate::backend::Backend;
-use crate::graph::with_leading;
 use crate::memory;
+use crate::primal::with_leading;
 use crate::rules::linear::Linear;
 use crate::rules::{Case, Listed};
 use crate::scalar::Scalar;

@@ -2,7 +2,7 @@
 
 use super::{Triangle, Weigh, columns, each, known, split, spread, transposed};
 use crate::backend::Backend;
-use crate::graph::Primal;
+use crate::primal::Primal;
 use crate::rules::{Case, Listed, Needs, Recorded, Rule, SolveTriangular};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;

@@ -3,7 +3,7 @@
 
 use super::{Factored, Failure, Weigh, each, or_nan, split, spread, transposed};
 use crate::backend::{Backend, LinalgError};
-use crate::graph::Primal;
+use crate::primal::Primal;
 use crate::rules::{Case, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::shape::{Shape, broadcast};

@@ -6,7 +6,7 @@ use super::{
     transposed,
 };
 use crate::backend::{Backend, LinalgError};
-use crate::graph::Primal;
+use crate::primal::Primal;
 use crate::rules::{Case, Listed, Needs, Recorded, Rule};
 use crate::scalar::Scalar;
 use crate::tensor::Tensor;
