@@ -258,6 +258,21 @@ fn what_does_not_matter_has_no_gradient<T: Real>() {
     assert_same(&gradients(&x.ln().clamp(T::of(-1.0), T::one()), &[&x])[0], &[], &[0.0]);
 }
 
+fn nan_beside_an_infinity_shows_in_both_gradients<T: Real>() {
+    let functions: [fn(&V<T>, &V<T>) -> V<T>; 3] =
+        [|a, b| a.atan2(b), |a, b| a.logaddexp(b), |a, b| a.logaddexp2(b)];
+    for f in functions {
+        for infinity in [T::infinity(), T::neg_infinity()] {
+            for pair in [[infinity, T::nan()], [T::nan(), infinity]] {
+                let [a, b] = pair.map(V::<T>::new);
+                let y = f(&a, &b);
+                assert!(y.item().is_nan());
+                assert!(y.grad_of(&[&a, &b]).iter().all(|g| g.item().is_nan()), "{pair:?}");
+            }
+        }
+    }
+}
+
 fn subnormals_are_kept<T: Real>() {
     let tiny = T::TINY.as_f64();
     let x = vector::<T>(&[tiny, -tiny, tiny]);
@@ -341,6 +356,7 @@ both!(
     softmax_at_any_magnitude,
     cross_entropy_of_certain_and_hopeless_rows,
     branches_not_chosen_stay_out_of_gradients,
+    nan_beside_an_infinity_shows_in_both_gradients,
     what_does_not_matter_has_no_gradient,
     subnormals_are_kept,
     means_do_not_overflow,

@@ -221,7 +221,7 @@ pub(crate) fn per_square(a: f64, b: f64) -> f64 {
     let h = libm::hypot(a, b);
     match a.is_finite() && b.is_finite() {
         true if h == f64::INFINITY => 0.5 * per_square(0.5 * a, 0.5 * b),
-        false if h == f64::INFINITY => 0.0_f64.copysign(a),
+        false if h == f64::INFINITY && !a.is_nan() && !b.is_nan() => 0.0_f64.copysign(a),
         _ => (a / h) / h,
     }
 }

@@ -125,21 +125,21 @@ unary! {
         |_, y| -(y * y) / c; 0.5..2.0
 
     /// The tangent of an angle in radians; `d/dx = 1 + tan(x)^2`.
-    pub tan(x) = wide(libm::tan, x); |_, y| y * y + T::one(); -1.2..1.2
+    pub tan(x) by calls = wide(libm::tan, x); |_, y| y * y + T::one(); -1.2..1.2
 
     /// The angle in [-pi/2, pi/2] whose sine is `x`; `d/dx = 1 / sqrt(1 - x^2)`. At -1 and 1 the gradient is +inf;
     /// both are NaN outside.
-    pub asin(x) = wide(libm::asin, x); |x, _| x.asin_slope(); -0.8..0.8
+    pub asin(x) by calls = wide(libm::asin, x); |x, _| x.asin_slope(); -0.8..0.8
 
     /// The derivative of `asin`, `1 / sqrt(1 - x^2)`.
     pub(crate) asin_slope(x) = ((T::one() - x) * (T::one() + x)).sqrt().recip(); |x, y| x * (y * y * y); -0.8..0.8
 
     /// The angle in [0, pi] whose cosine is `x`; `d/dx = -1 / sqrt(1 - x^2)`. At -1 and 1 the gradient is -inf;
     /// both are NaN outside.
-    pub acos(x) = wide(libm::acos, x); |x, _| -x.asin_slope(); -0.8..0.8
+    pub acos(x) by calls = wide(libm::acos, x); |x, _| -x.asin_slope(); -0.8..0.8
 
     /// The angle in [-pi/2, pi/2] whose tangent is `x`; `d/dx = 1 / (1 + x^2)`.
-    pub atan(x) = wide(libm::atan, x); |x, _| x.atan_slope(); -2.0..2.0
+    pub atan(x) by calls = wide(libm::atan, x); |x, _| x.atan_slope(); -2.0..2.0
 
     /// The derivative of `atan`, `1 / (1 + x^2)`, where the square overflows too.
     pub(crate) atan_slope(x) = {
@@ -184,10 +184,10 @@ unary! {
     pub sinc(x) with F = math::sinc::<F, T>(x); |x, _| x.sinc_slope(1); -2.0..2.0
 
     /// Derivative `n` of `sinc`.
-    pub(crate) sinc_slope(x, n: u32 = [1, 2, 3]) = wide(|x| math::sinc_slope(x, n), x); |x, _| x.sinc_slope(n + 1); -2.0..2.0
+    pub(crate) sinc_slope(x, n: u32 = [1, 2, 3]) by calls = wide(|x| math::sinc_slope(x, n), x); |x, _| x.sinc_slope(n + 1); -2.0..2.0
 
     /// The cube root, of negative numbers too; `d/dx = 1 / (3 cbrt(x)^2)`, +inf at 0.
-    pub cbrt(x) = wide(libm::cbrt, x); |_, y| (3.0 * (y * y)).recip(); 0.5..3.0
+    pub cbrt(x) by calls = wide(libm::cbrt, x); |_, y| (3.0 * (y * y)).recip(); 0.5..3.0
 
     /// `1 / sqrt(x)`; `d/dx = -1 / (2 x sqrt(x))`. At 0 it is infinite, with gradient -inf; both are NaN below 0.
     pub rsqrt(x) = x.sqrt().recip(); |x, y| -0.5 * (y / x); 0.5..3.0
@@ -219,10 +219,10 @@ unary! {
 
     /// The inverse of `erf`; `d/dx = sqrt(pi) / 2 e^(y^2)`. At -1 and 1 it is infinite, with gradient +inf; both
     /// are NaN outside.
-    pub erfinv(x) = wide(math::erfinv, x); |x, _| x.erfinv_slope(); -0.8..0.8
+    pub erfinv(x) by calls = wide(math::erfinv, x); |x, _| x.erfinv_slope(); -0.8..0.8
 
     /// The derivative of `erfinv`.
-    pub(crate) erfinv_slope(x) = wide(math::erfinv_slope, x); |x, y| 2.0 * (x.erfinv() * (y * y)); -0.8..0.8
+    pub(crate) erfinv_slope(x) by calls = wide(math::erfinv_slope, x); |x, y| 2.0 * (x.erfinv() * (y * y)); -0.8..0.8
 
     /// The distribution function of the normal distribution, exact in both tails; `d/dx = e^(-x^2 / 2) / sqrt(2
     /// pi)`.
@@ -233,13 +233,13 @@ unary! {
 
     /// `ln(normal_cdf(x))`, exact in both tails, however far; `d/dx = normal_pdf(x) / normal_cdf(x)`, the inverse
     /// Mills ratio.
-    pub log_normal_cdf(x) = wide(math::log_normal_cdf, x); |x, _| x.inverse_mills(); -3.0..2.0
+    pub log_normal_cdf(x) by calls = wide(math::log_normal_cdf, x); |x, _| x.inverse_mills(); -3.0..2.0
 
     /// The derivative of `log_normal_cdf`.
-    pub(crate) inverse_mills(x) = wide(math::inverse_mills, x); |x, _| x.inverse_mills_slope(); -3.0..2.0
+    pub(crate) inverse_mills(x) by calls = wide(math::inverse_mills, x); |x, _| x.inverse_mills_slope(); -3.0..2.0
 
     /// The derivative of `inverse_mills`.
-    pub(crate) inverse_mills_slope(x) = wide(math::inverse_mills_slope, x);
+    pub(crate) inverse_mills_slope(x) by calls = wide(math::inverse_mills_slope, x);
         |x, y| { let h = x.inverse_mills(); -(y * (x + &h) + &h * (y + T::one())) }; -3.0..2.0
 
     /// `ln |Gamma(x)|`; `d/dx = digamma(x)`. It is +inf at 0 and at the negative integers. Near its zeros at
