@@ -57,13 +57,21 @@ struct Function<T> {
 }
 
 fn functions<T: Scalar>() -> Vec<Function<T>> {
-    macro_rules! functions {
-        ($($name:ident)*) => {
-            vec![$(Function { name: stringify!($name), op: Unary::$name, in_software: super::$name::<Software, T> }),*]
+    macro_rules! function {
+        ($name:ident, $in_software:expr) => {
+            Function { name: stringify!($name), op: Unary::$name, in_software: $in_software }
         };
     }
-    functions!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos exp2 log2 log10 sigmoid2 sinh cosh asinh
-        acosh atanh sinc silu gelu_gate gelu_tanh mish mish_gate mish_gate_slope gauss normal_pdf erf erfc normal_cdf gelu)
+    macro_rules! in_either_type {
+        ($($name:ident)*) => { vec![$(function!($name, super::$name::<Software, T>)),*] };
+    }
+    macro_rules! in_double {
+        ($($name:ident)*) => { [$(function!($name, |x: T| T::of(super::$name::<Software, f64>(x.as_f64())))),*] };
+    }
+    let mut all = in_either_type!(exp exp_m1 ln ln_1p tanh sech2 sigmoid sigmoid_slope softplus sin cos exp2 log2 log10 sigmoid2
+        sinh cosh asinh acosh atanh sinc silu gelu_gate gelu_tanh mish mish_gate mish_gate_slope gauss normal_pdf erf);
+    all.extend(in_double!(erfc normal_cdf gelu));
+    all
 }
 
 /// Bits of numbers of either sign, whose sizes are from 2^-30 to 2^30.
