@@ -4,7 +4,6 @@
 use crate::common::*;
 use autodiff::{Error, Triangle, check_grads, grad, hvp, jvp};
 use ndarray::{Array2, array};
-use std::f64::INFINITY;
 
 fn matrix<T: Real, const M: usize, const N: usize>(rows: [[f64; N]; M]) -> V<T> {
     V::<T>::new(Array2::from_shape_fn((M, N), |(i, j)| T::of(rows[i][j])))
@@ -108,7 +107,7 @@ fn cofactors_do_not_depend_on_units<T: Real>() {
     let tiny = T::min_positive_value().as_f64();
     let huge = 1.0 / tiny;
     for (diagonal, want) in
-        [([huge, huge, tiny], [1.0, 1.0, INFINITY]), ([tiny, tiny, huge], [1.0, 1.0, 0.0])]
+        [([huge, huge, tiny], [1.0, 1.0, f64::INFINITY]), ([tiny, tiny, huge], [1.0, 1.0, 0.0])]
     {
         let a = V::<T>::new(Array2::from_diag(&array![diagonal[0], diagonal[1], diagonal[2]].mapv(T::of)));
         let g = elements(&gradient(|a| a.det(), &a));

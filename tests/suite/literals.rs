@@ -34,16 +34,17 @@ fn single_precision_takes_the_same_literals() {
 
 #[test]
 fn numbers_by_reference() {
-    let (x, half) = (Value::new(4.0), 0.5);
-    let rates = vec![1.0, 0.5];
+    let (x, half, two) = (Value::new(4.0), &0.5, &2.0_f32);
+    let rates = [1.0, 0.5];
     let terms: Vec<Value> = rates.iter().map(|rate| rate * &x - rate).collect();
     assert_eq!(terms.iter().sum::<Value>().item(), 3.0 + 1.5);
     assert_eq!(terms.into_iter().product::<Value>().item(), 3.0 * 1.5);
-    assert_eq!((&x * &half / &half + &half - &half).item(), 4.0);
-    assert_eq!((&half + x.clone()).item(), 4.5);
-    assert_eq!((x - &half).item(), 3.5);
+    assert_eq!((&x * half / half + half - half).item(), 4.0);
+    assert_eq!((half + x.clone()).item(), 4.5);
+    assert_eq!((x - half).item(), 3.5);
     let single = Value::new(1.5_f32);
-    assert_eq!((&2.0 * &single).item(), (single * &2.0).item());
+    assert_eq!((half * &single).item(), 0.75);
+    assert_eq!((single * two).item(), 3.0);
     assert_eq!(Vec::<Value>::new().iter().product::<Value>().item(), 1.0);
 }
 
