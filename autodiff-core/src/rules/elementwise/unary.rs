@@ -212,7 +212,7 @@ unary! {
     pub erf(x) with F = math::erf::<F, T>(x); |x, _| x.gauss() * T::of(FRAC_2_SQRT_PI); -2.0..2.0
 
     /// `1 - erf(x)`, exact in its tail; `d/dx = -2 / sqrt(pi) e^-x^2`.
-    pub erfc(x) with F = wide(math::erfc::<F, f64>, x); |x, _| x.gauss() * T::of(-FRAC_2_SQRT_PI); -2.0..2.0
+    pub erfc(x) with F = T::of(math::erfc::<F, f64>(x.as_f64())); |x, _| x.gauss() * T::of(-FRAC_2_SQRT_PI); -2.0..2.0
 
     /// `e^-x^2`.
     pub(crate) gauss(x) with F = math::gauss::<F, T>(x); |x, y| -2.0 * x.zip(Binary::chain, y); -2.0..2.0
@@ -226,7 +226,7 @@ unary! {
 
     /// The distribution function of the normal distribution, exact in both tails; `d/dx = e^(-x^2 / 2) / sqrt(2
     /// pi)`.
-    pub normal_cdf(x) with F = wide(math::normal_cdf::<F, f64>, x); |x, _| x.normal_pdf(); -2.0..2.0
+    pub normal_cdf(x) with F = T::of(math::normal_cdf::<F, f64>(x.as_f64())); |x, _| x.normal_pdf(); -2.0..2.0
 
     /// The density of the normal distribution, `e^(-x^2 / 2) / sqrt(2 pi)`; `d/dx = -x y`.
     pub normal_pdf(x) with F = math::normal_pdf::<F, T>(x); |x, y| -x.zip(Binary::chain, y); -2.0..2.0
@@ -259,7 +259,7 @@ unary! {
 
     /// `x` times the normal distribution function, `x (1 + erf(x / sqrt(2))) / 2`, exact in its tail; `d/dx = y /
     /// x + x normal_pdf(x)`.
-    pub gelu(x) with F = wide(math::gelu::<F, f64>, x);
+    pub gelu(x) with F = T::of(math::gelu::<F, f64>(x.as_f64()));
         |x, _| x.normal_cdf() + x.zip(Binary::chain, &x.normal_pdf()); -3.0..3.0
 
     /// The approximation of `gelu` by `x (1 + tanh(u)) / 2` for `u = sqrt(2 / pi) (x + 0.044715 x^3)`; `d/dx = y /
@@ -356,7 +356,7 @@ fn least<T: Scalar>(slope: T) -> T {
     }
 }
 
-/// A function of `f64` in either type: where `f32` has too few digits for it, or it does not vectorise.
+/// A function of `f64` in either type. (Not for rows `with F`: what is called through a parameter is not compiled for the machine.)
 #[inline(always)]
 fn wide<T: Scalar>(f: impl Fn(f64) -> f64, x: T) -> T {
     T::of(f(x.as_f64()))
