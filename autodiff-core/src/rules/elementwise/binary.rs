@@ -62,11 +62,11 @@ binary! {
         |_, _, _| 1.0; |_, _, _| -1.0; -2.0..0.0, 0.0..1.0
 
     /// The angle of the point `(b, a)`.
-    atan2(a, b) by calls = wide(libm::atan2, a, b);
+    atan2(a, b) = wide(libm::atan2, a, b);
         |a, b, _| b.zip(Binary::per_square, a); |a, b, _| -a.zip(Binary::per_square, b); 0.5..2.0, 0.5..2.0
 
     /// `a / (a^2 + b^2)`, where the squares overflow too.
-    per_square(a, b) by calls = wide(math::per_square, a, b);
+    per_square(a, b) = wide(math::per_square, a, b);
         |a, b, y| {
             let other = b.zip(Binary::per_square, a);
             (&other - y) * (&other + y)
@@ -75,11 +75,11 @@ binary! {
         0.5..2.0, 0.5..2.0
 
     /// `sqrt(a^2 + b^2)`.
-    hypot(a, b) by calls = wide(libm::hypot, a, b);
+    hypot(a, b) = wide(libm::hypot, a, b);
         |a, b, _| a.zip(Binary::part, b); |a, b, _| b.zip(Binary::part, a); 0.5..2.0, 0.5..2.0
 
     /// `a / hypot(a, b)`, 0 at the origin.
-    part(a, b) by calls = wide(math::part, a, b);
+    part(a, b) = wide(math::part, a, b);
         |a, b, _| b.zip(Binary::part, a).square().zip(Binary::chain, &a.zip(Binary::hypot, b).recip());
         |a, b, y| -(y * b.zip(Binary::part, a)).zip(Binary::chain, &a.zip(Binary::hypot, b).recip());
         0.5..2.0, 0.5..2.0
@@ -117,7 +117,7 @@ binary! {
         |_, b, _| b.ln_slope(); |_, b, y| -y.zip(Binary::over, b); -2.0..2.0, 0.5..2.0
 
     /// The rest of the division by `b`, with the sign of `b`.
-    remainder(a, b) by calls = {
+    remainder(a, b) = {
             let rest = a % b;
             let rest = if rest != T::zero() && (rest < T::zero()) != (b < T::zero()) { rest + b } else { rest };
             if rest == T::zero() { rest.copysign(b) } else { rest }
@@ -125,7 +125,7 @@ binary! {
         |_, _, _| 1.0; |a, b, _| -a.zip(Binary::quotient, b); 1.1..1.9, 1.0..1.05
 
     /// The greatest integer that is not above `a / b`.
-    quotient(a, b) by calls = {
+    quotient(a, b) = {
             let rest = a % b;
             let whole = (a - rest) / b;
             let whole = if rest != T::zero() && (rest < T::zero()) != (b < T::zero()) { whole - T::one() } else { whole };
