@@ -45,6 +45,8 @@ def mish_gate(x):
 
 def mish_gate_slope(x):
     return 4 * mp.exp(x) * (1 + mp.exp(x)) / (mp.exp(x) * (mp.exp(x) + 2) + 2) ** 2
+
+
 def normal_cdf(x):
     return mp.erfc(-x / mp.sqrt(2)) / 2
 
